@@ -1,0 +1,73 @@
+#include "async/spawn.h"
+
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/error.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/system/system_error.hpp>
+#include <exception>
+#include <vector>
+
+#include "base/log.h"
+
+namespace shipmate::async {
+
+namespace {
+
+// True when it was more than a cancellation.
+bool LogFailure(const std::string& name, const std::exception_ptr& failure) {
+  if (!failure) return false;
+  try {
+    std::rethrow_exception(failure);
+  } catch (const boost::system::system_error& error) {
+    if (error.code() == boost::asio::error::operation_aborted) return false;
+    LogError(name + ": ended by an error: " + error.what());
+  } catch (const std::exception& error) {
+    LogError(name + ": ended by an error: " + error.what());
+  } catch (...) {
+    LogError(name + ": ended by an unknown error");
+  }
+  return true;
+}
+
+}  // namespace
+
+void Spawn(const Executor& executor, std::string name, Task<void> task) {
+  boost::asio::co_spawn(executor, std::move(task), [name = std::move(name)](const std::exception_ptr& failure) {
+    LogFailure(name, failure);
+  });
+}
+
+void TaskGroup::Spawn(std::string name, Task<void> task) {
+  const auto member = members_.emplace(members_.end());
+  member->name = std::move(name);
+  boost::asio::co_spawn(
+      executor_, std::move(task),
+      boost::asio::bind_cancellation_slot(member->cancel.slot(), [this, member](std::exception_ptr failure) {
+        Ended(member, std::move(failure));
+      }));
+}
+
+void TaskGroup::Ended(std::list<Member>::iterator member, std::exception_ptr failure) {
+  const std::string name = member->name;
+  members_.erase(member);
+  const bool failed = LogFailure(name, failure);
+  if (members_.empty() && emptied_) emptied_->Set();
+  if (failed && on_failure_) on_failure_(name);
+}
+
+void TaskGroup::Cancel() {
+  // A member that ends at once erases itself: walk over what was there at the call.
+  std::vector<std::list<Member>::iterator> current;
+  for (auto member = members_.begin(); member != members_.end(); ++member) current.push_back(member);
+  for (const auto& member : current) member->cancel.emit(boost::asio::cancellation_type::terminal);
+}
+
+Task<bool> TaskGroup::Join(std::chrono::milliseconds limit) {
+  if (members_.empty()) co_return true;
+  if (!emptied_ || emptied_->IsSet()) emptied_ = std::make_shared<Event>(executor_);
+  const auto emptied = emptied_;
+  co_return co_await emptied->WaitFor(limit);
+}
+
+}  // namespace shipmate::async

@@ -1,0 +1,24 @@
+#pragma once
+
+// DirLock: one program at a time on one state directory. The lock is flock(2) on `<dir>/lock`, which the kernel frees
+// when its holder dies, however it dies; the file also holds the holder's pid for the message of the one refused.
+
+#include <string>
+
+#include "base/result.h"
+#include "os/unique_fd.h"
+
+namespace shipmate::os {
+
+class DirLock {
+ public:
+  /// Takes the lock, or fails with kBusy: `state directory /x is in use by another shipmate (pid 123)`. Does not wait.
+  /// The descriptor is close-on-exec, so that no child keeps the lock alive.
+  static Result<DirLock> Take(const std::string& dir);
+
+ private:
+  explicit DirLock(UniqueFd fd) : fd_(std::move(fd)) {}
+  UniqueFd fd_;
+};
+
+}  // namespace shipmate::os

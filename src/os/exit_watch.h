@@ -1,0 +1,42 @@
+#pragma once
+
+// Seeing processes end: own children (status known) and adopted ones (status unknown), by pidfd, on the loop; and
+// reaping orphans that the kernel hands to us as child subreaper.
+
+#include <sys/types.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "async/task.h"
+#include "base/result.h"
+#include "os/unique_fd.h"
+
+namespace shipmate::os {
+
+/// How a process ended. Neither is set for an adopted process, whose status only its real parent can read.
+struct ExitStatus {
+  std::optional<int> code;    ///< exit status 0..255
+  std::optional<int> signal;  ///< number of the signal that killed it
+
+  /// "exited with status 3", "killed by SIGSEGV", "exited (status unknown)".
+  std::string Describe() const;
+  /// Go's ExitError text: "exit status 3", "signal: killed"; "" for status 0.
+  std::string ErrorText() const;
+  bool Success() const { return code == 0; }
+  bool operator==(const ExitStatus&) const = default;
+};
+
+/// "SIGTERM" for 15; "signal 99" for an unknown number.
+std::string SignalName(int signal);
+
+/// Waits until the process behind `pidfd` has exited, and reaps it when it is our child. The pid may be reused as soon
+/// as this returns. Cancellable; `pidfd` must stay open meanwhile.
+Task<ExitStatus> WaitExit(int pidfd);
+
+/// Makes this process a child subreaper (prctl(2)), and reaps, until cancelled, orphans that come back to us: on each
+/// SIGCHLD every exited child that no WaitExit is waiting for. Only one may run in a process.
+Task<void> ReapOrphans();
+
+}  // namespace shipmate::os

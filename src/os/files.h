@@ -1,0 +1,37 @@
+#pragma once
+
+// Files: whole-or-nothing writes, bounded reads of a file's end, directories.
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+
+namespace shipmate::os {
+
+enum class Sync { kNone, kData };
+
+/// Writes `content` to a new uniquely named temporary file beside `path` (O_EXCL, O_NOFOLLOW), then renames it over
+/// `path`: a reader sees the old content or the new, never a mix. With Sync::kData the file is fdatasync-ed before the
+/// rename and its directory synced after, so that it survives a power cut.
+Result<void> WriteFileAtomically(const std::string& path, std::string_view content, unsigned mode, Sync sync);
+
+/// The whole file. kNotFound, kTooLarge above `limit` bytes, kInvalid for anything but a regular file.
+Result<std::string> ReadFile(const std::string& path, std::size_t limit);
+
+/// The last `count` bytes, or all of a smaller file. Reads no more than that (and skips a hole at the head of a file
+/// whose beginning was freed). "" for a missing, empty or unreadable file.
+std::string ReadTail(const std::string& path, std::size_t count);
+
+/// Total bytes that ReadTail has read in this process: for the test that it stays bounded.
+std::uint64_t TailBytesRead();
+
+/// Creates `path` and its parents with `mode`; an existing directory is success.
+Result<void> MakeDirectories(const std::string& path, unsigned mode);
+
+/// `path` made absolute against the current directory and cleaned of ".", ".." and double slashes, by text alone.
+std::string AbsolutePath(std::string_view path);
+
+}  // namespace shipmate::os
