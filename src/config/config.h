@@ -1,0 +1,169 @@
+#pragma once
+
+// The settings, as plain values: what config.yaml, services/*.yaml and .env say once they were read and checked by
+// load.h. Paths are absolute. Two configurations compare by their defaulted operator==, so a new field cannot be
+// forgotten on reload.
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/secret.h"
+
+namespace shipmate::config {
+
+/// One channel of a chat platform.
+struct ChannelConfig {
+  std::string id;
+  /// Services whose notices go here and that can be commanded from here; empty = all.
+  std::vector<std::string> services;
+  /// Kinds of notice posted here: "service", "deploy", "webhook"; empty = all.
+  std::vector<std::string> notices;
+  bool operator==(const ChannelConfig&) const = default;
+};
+
+/// `discord:`. The frontend exists when the section and a token are there.
+struct DiscordConfig {
+  std::string guild_id;
+  /// `channel_id` (one) and `channels` (several) together, in the order given, each id once.
+  std::vector<ChannelConfig> channels;
+  /// False (`message_content: false`): the privileged intent is not asked for; only mentions and direct messages are
+  /// read.
+  bool message_content = true;
+  std::string api_url = "https://discord.com/api/v10";
+  /// Empty = as GET /gateway/bot tells.
+  std::string gateway_url;
+  /// PEM file of the only roots to trust; empty = the system's.
+  std::string ca_file;
+  bool operator==(const DiscordConfig&) const = default;
+};
+
+/// `mattermost:`.
+struct MattermostConfig {
+  std::string url;
+  /// "team/channel-name" or a 26-character id.
+  std::string channel;
+  bool operator==(const MattermostConfig&) const = default;
+};
+
+/// `webhook:`.
+struct WebhookConfig {
+  std::uint16_t port = 0;
+  bool operator==(const WebhookConfig&) const = default;
+};
+
+/// `dashboard:`.
+struct DashboardConfig {
+  std::uint16_t port = 0;
+  bool operator==(const DashboardConfig&) const = default;
+};
+
+/// config.yaml.
+struct Config {
+  /// Directory of the file; relative paths in it and in service files start here.
+  std::string base_dir;
+  std::string services_dir;
+  std::string log_dir;
+  std::string state_dir;
+  /// YAML files of the user's own commands; empty = none.
+  std::string commands_dir;
+  /// What a command in a channel starts with.
+  std::string prefix = "!";
+  std::optional<DiscordConfig> discord;
+  std::optional<MattermostConfig> mattermost;
+  std::optional<WebhookConfig> webhook;
+  std::optional<DashboardConfig> dashboard;
+  bool operator==(const Config&) const = default;
+};
+
+/// What runs a service.
+enum class ServiceKind {
+  kProcess,    ///< `entrypoint` or `process.cmd`
+  kSystemd,    ///< `service_name`, where the machine is not macOS
+  kLaunchd,    ///< `service_name` on macOS
+  kNone,       ///< `type: none`: only deploys and pulls
+};
+
+/// services/<name>.yaml.
+struct ServiceConfig {
+  /// File name without extension: `[A-Za-z0-9][A-Za-z0-9._-]{0,62}`, without "..".
+  std::string name;
+  ServiceKind kind = ServiceKind::kNone;
+  std::string branch;
+  std::string repo;
+  /// Working directory of the process, of deploy steps and of `pull`; empty when the file has none: then the process
+  /// runs in base_dir, and deploys and pulls are refused.
+  std::string dir;
+  std::vector<std::string> entrypoint;
+  std::string process_cmd;
+  std::vector<std::string> deploy;
+  std::string service_name;
+  bool user_service = false;
+  bool sudo = false;
+  bool require_confirmation = false;
+  bool self_deploy = false;
+  std::optional<bool> adopt;
+  /// `env:`, added to what the service inherits.
+  std::map<std::string, std::string> env;
+  /// `stop_signal:`, a name such as TERM or SIGINT; as its number.
+  int stop_signal = 15;
+  std::chrono::milliseconds stop_timeout{std::chrono::seconds(5)};
+  /// Limit of one deploy, all steps together.
+  std::chrono::milliseconds deploy_timeout{std::chrono::minutes(30)};
+
+  bool ShouldAdopt() const { return adopt.value_or(true); }
+  bool operator==(const ServiceConfig&) const = default;
+  /// Whether a running process must be restarted for `other` to come into force.
+  bool RunsAlike(const ServiceConfig& other) const;
+};
+
+/// The secrets: `.env`, and the process's environment for each key the file lacks.
+struct Env {
+  base::Secret discord_token;
+  base::Secret mattermost_token;
+  base::Secret github_webhook_secret;
+  bool operator==(const Env&) const = default;
+};
+
+/// Environment variables that no child process may see.
+const std::vector<std::string>& SecretNames();
+
+/// Who may use a command.
+enum class Role { kViewer, kOperator, kAdmin };
+
+/// One argument of a chat command.
+struct ArgumentSpec {
+  enum class Kind {
+    kService,   ///< one service name
+    kServices,  ///< one or more names or globs
+    kVerb,      ///< the name of a command
+    kNumber,    ///< a positive decimal number
+    kWord,      ///< one word
+  };
+  std::string name;
+  Kind kind = Kind::kWord;
+  bool required = true;
+  bool operator==(const ArgumentSpec&) const = default;
+};
+
+/// One file of bot-commands/.
+struct CommandSpec {
+  std::string name;  ///< `[a-z][a-z0-9-]*`
+  std::vector<std::string> aliases;
+  std::vector<ArgumentSpec> arguments;
+  std::string help;  ///< one line, no final full stop
+  Role role = Role::kViewer;
+  /// True when it may take longer than a second.
+  bool slow = false;
+  /// Where it is offered: "chat", "console".
+  std::vector<std::string> places;
+  bool operator==(const CommandSpec&) const = default;
+
+  /// "restart <service>...": the name and its arguments, optional ones in brackets.
+  std::string Usage() const;
+};
+
+}  // namespace shipmate::config

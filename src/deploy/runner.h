@@ -1,0 +1,61 @@
+#pragma once
+
+// Running the steps of a deploy, one after another, each through `sh -c` in the service's directory, with output merged
+// and kept. Chat, forge and log text never becomes part of a step.
+
+#include <chrono>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "async/task.h"
+
+namespace shipmate::deploy {
+
+enum class StepsStatus { kSuccess, kFailed };
+
+struct StepsResult {
+  StepsStatus status = StepsStatus::kSuccess;
+  /// `$ <step>\n`, the step's output, and on error `ERROR: exit status 1\n`, for each step run. Invalid UTF-8 and ANSI
+  /// escapes are as the steps printed them; cut by the middle at the limit.
+  std::string output;
+  /// Text of the step that failed, trimmed; "" on success.
+  std::string failed_step;
+  /// It was ended by Cancel of ours rather than by itself.
+  bool cancelled = false;
+};
+
+struct StepsOptions {
+  std::vector<std::string> steps;
+  std::string dir;
+  /// The whole environment of the steps.
+  std::vector<std::string> env;
+  /// All steps together.
+  std::chrono::milliseconds limit{std::chrono::minutes(30)};
+  std::size_t output_limit = 1024 * 1024;
+  /// Checked before each step and, while one runs, by CancelToken::Cancel.
+  class CancelToken* cancel = nullptr;
+  /// Called when step `index` (from 0) begins.
+  std::function<void(std::size_t index)> on_step;
+};
+
+/// Lets another coroutine end a run of steps: the running step's group is killed and the run ends as failed and
+/// cancelled. REQUIRES: outlives the run.
+class CancelToken {
+ public:
+  void Cancel();
+  bool Cancelled() const { return cancelled_; }
+  /// RunSteps installs what ends the running step; not for others.
+  void OnCancel(std::function<void()> callback) { callback_ = std::move(callback); }
+
+ private:
+  bool cancelled_ = false;
+  std::function<void()> callback_;
+};
+
+/// Runs the steps. An ordinary failure is in the result; it never fails otherwise. A step that leaves a background
+/// process behind ends when its shell ends. Each step has its own session, no terminal and GIT_TERMINAL_PROMPT=0.
+Task<StepsResult> RunSteps(StepsOptions options);
+
+}  // namespace shipmate::deploy
