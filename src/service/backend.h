@@ -1,0 +1,89 @@
+#pragma once
+
+// Backend: what runs a service. One instance a service, owned by it, called from its loop only; the reading calls
+// (Status, Logs) may come at any moment, while a changing one is under way.
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "async/task.h"
+#include "base/result.h"
+#include "config/config.h"
+#include "os/exit_watch.h"
+#include "service/state.h"
+
+namespace shipmate::service {
+
+/// What a start or stop found.
+enum class Change {
+  kDone,     ///< it was done
+  kAlready,  ///< it was so already; nothing was touched
+};
+
+/// The end of one process instance.
+struct Exit {
+  std::uint64_t generation = 0;
+  os::ExitStatus status;
+  std::chrono::milliseconds uptime{0};
+};
+
+/// What a look at the recorded process gave.
+struct Adoption {
+  bool adopted = false;
+  /// "adopted (pid 12)", "no state to adopt", "stale pid 12 (process dead)", ...
+  std::string text;
+};
+
+class Backend {
+ public:
+  virtual ~Backend() = default;
+
+  virtual Task<Result<Change>> Start() = 0;
+  virtual Task<Result<Change>> Stop() = 0;
+  /// Stop, then Start; where the manager of the unit has a restart of its own, that.
+  virtual Task<Result<void>> Restart() = 0;
+  /// running, stopped, starting, stopping, failed, or the unit manager's own word. Never waits for a changing call.
+  virtual Task<Result<std::string>> Status() = 0;
+  /// The end of the log: at most `bytes` bytes. "" when there is none.
+  virtual Task<Result<std::string>> Logs(std::size_t bytes) = 0;
+
+  /// Takes over the process that `saved` records, when it lives and is verified to be the same. `raw` is the whole
+  /// state file. Backends without processes of their own answer "no state to adopt".
+  virtual Adoption TryAdopt(const State& saved) = 0;
+  /// Waits for the end of the current instance, once for each instance; never completes when there is none.
+  virtual Task<Exit> WaitForExit() = 0;
+  /// The process to record; nullopt when there is none.
+  virtual std::optional<os::ProcessState> SaveBackendState() = 0;
+
+  /// Pid of the running process; 0 when not known.
+  virtual int Pid() const = 0;
+  /// Time since the current instance started; zero when there is none.
+  virtual std::chrono::milliseconds Uptime() const = 0;
+  /// The log file in use or last used; "" when there is none.
+  virtual std::string LogFile() const = 0;
+};
+
+/// Persists the fact that a start of `generation` begins; called by a process backend before it spawns.
+using BeginStart = std::function<Result<void>(std::uint64_t generation)>;
+
+struct BackendContext {
+  Executor executor;
+  config::ServiceConfig service;
+  std::string log_dir;
+  std::string base_dir;
+  /// Identifies the state directory in SHIPMATE_INSTANCE=<state_id>/<service>/<generation>.
+  std::string state_id;
+  /// The environment that children inherit, secrets already stripped.
+  std::vector<std::string> environment;
+  const base::Clock* clock = nullptr;
+  BeginStart begin_start;
+};
+
+/// Makes the backend for a service; the manager is given one and names no backend itself.
+using BackendFactory = std::function<std::unique_ptr<Backend>(BackendContext)>;
+
+}  // namespace shipmate::service

@@ -1,0 +1,159 @@
+#pragma once
+
+// Manager: all services of this machine by name. Commands go down through it (Do, RequestDeploy), events come up through
+// its Notifier. Each service has one loop that takes its changing operations (start, stop, restart, pull, deploy) in
+// order; reading ones (status, logs) answer at once, whatever runs.
+
+#include <chrono>
+#include <cstdint>
+#include <expected>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "async/latch.h"
+#include "async/offload.h"
+#include "async/task.h"
+#include "base/clock.h"
+#include "base/result.h"
+#include "config/config.h"
+#include "config/load.h"
+#include "service/backend.h"
+#include "service/notifier.h"
+#include "service/state.h"
+
+namespace shipmate::service {
+
+class Service;
+
+/// The answer to Do.
+struct Reply {
+  std::string text;
+  /// The operation was done (for status and logs: could be read).
+  bool ok = false;
+};
+
+/// What a status line shows of a service, beyond the seed's ServiceState.
+struct ServiceView {
+  std::string name;
+  ServiceState state;
+  config::ServiceKind kind = config::ServiceKind::kNone;
+  Desired desired = Desired::kUnset;
+  int pid = 0;
+  std::chrono::milliseconds uptime{0};
+  /// How the last process of it ended, when none runs: "exited with status 3".
+  std::string last_exit;
+  /// "", "queued" or "deploying"; beside the status, never instead of it.
+  std::string deploy;
+  std::chrono::milliseconds deploy_elapsed{0};
+};
+
+/// Result of StartAll and StopAll.
+struct BulkResult {
+  std::vector<std::string> done;
+  std::vector<std::string> already;
+  /// name, reply text
+  std::vector<std::pair<std::string, std::string>> failed;
+};
+
+struct ReloadResult {
+  std::vector<std::string> added;
+  std::vector<std::string> removed;
+  std::vector<std::string> changed;
+  std::vector<std::string> restarted;
+  std::vector<std::string> warnings;
+};
+
+/// Who asked for a deploy, and for what.
+struct DeployRequest {
+  std::string actor;
+  std::optional<WebhookInfo> push;
+};
+
+/// A deploy that was taken up.
+struct DeployTicket {
+  std::uint64_t id = 0;
+  /// It was folded into one that waits already: the same id.
+  bool merged = false;
+};
+
+struct ManagerOptions {
+  config::Config config;
+  std::vector<config::ServiceConfig> services;
+  BackendFactory backends;
+  /// Environment of children before secrets are stripped: "NAME=value".
+  std::vector<std::string> environment;
+  const base::Clock* clock = nullptr;
+  async::WorkerPool* pool = nullptr;
+};
+
+class Manager {
+ public:
+  /// Creates log_dir and state_dir, loads each service's state, adopts what lives, settles starts that were begun and
+  /// not recorded, and starts one loop a service. Events of the construction reach `notifier`, which must outlive it.
+  /// REQUIRES: the state directory is locked by the caller.
+  static Task<Result<std::unique_ptr<Manager>>> Create(Executor executor, ManagerOptions options, Notifier& notifier);
+
+  /// REQUIRES: Stop has completed.
+  ~Manager();
+  Manager(const Manager&) = delete;
+  Manager& operator=(const Manager&) = delete;
+
+  /// Performs `op` (start, stop, restart, status, logs, pull) on service `name` and gives the answer for a person:
+  /// "started", "already running (pid 12, up 3h)", `service "x" not found`, "busy: deploying for 12s", ... State is saved
+  /// before it returns.
+  Task<Reply> Do(std::string name, std::string op);
+  /// The end of the service's log, at most `bytes` bytes ("" when there is none); kNotFound for an unknown service.
+  Task<Result<std::string>> Logs(std::string name, std::size_t bytes);
+
+  /// Queues a deploy: at most one runs and one waits for a service; a further request is merged into the waiting one.
+  Result<DeployTicket> RequestDeploy(const std::string& name, DeployRequest request);
+  /// Ends the running deploy of the service (its step is killed); kNotFound when none runs.
+  Result<void> CancelDeploy(const std::string& name);
+
+  std::vector<std::string> ServiceNames() const;
+  /// (running, total). Systemd units by one cached, batched look.
+  Task<std::pair<std::size_t, std::size_t>> CountRunning();
+  Task<BulkResult> StartAll();
+  Task<BulkResult> StopAll();
+  /// All services whose repo and branch fit, sorted. Spellings of one repository (https, ssh, `.git`, letter case) are
+  /// one; an empty repo or branch never fits.
+  std::vector<std::string> FindServicesByRepo(std::string_view repo, std::string_view branch) const;
+  /// The first of them, as the seed has it.
+  std::optional<std::string> FindServiceByRepo(std::string_view repo, std::string_view branch) const;
+  Task<std::string> GetServiceLogs(std::string name);
+  std::optional<config::ServiceConfig> GetServiceConfig(const std::string& name) const;
+  Task<std::optional<ServiceState>> GetServiceState(std::string name);
+  /// By name, sorted.
+  Task<std::vector<std::pair<std::string, ServiceState>>> GetAllStates();
+  Task<std::vector<ServiceView>> Views();
+  Task<std::optional<ServiceView>> View(std::string name);
+
+  /// Reads services_dir again: all or nothing, one reload at a time. Only services that ran and whose run-relevant
+  /// settings changed are restarted; external units and our own are never stopped.
+  Task<std::expected<ReloadResult, config::Problems>> Reload();
+
+  void NotifyWebhook(const std::string& name, const WebhookInfo& info);
+  /// Called after each ServiceEvent.
+  void SetOnChange(std::function<void()> callback);
+  /// Replaces the notifier, which must outlive the manager.
+  void SetNotifier(Notifier& notifier);
+  /// Chat is ready (or has failed): services restarted at start-up may be announced. Idempotent.
+  void SignalReady();
+  /// Set after a successful deploy of a `self_deploy` service. One-shot: further ones change nothing.
+  async::Event& ShutdownRequested();
+
+  /// Ends every loop: running deploys are marked interrupted, state is saved. Services go on. Do answers "manager
+  /// shutting down" from now on. Completes within a few seconds, whatever a backend does.
+  Task<void> Stop();
+
+ private:
+  class Impl;
+  explicit Manager(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace shipmate::service

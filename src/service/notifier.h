@@ -1,0 +1,89 @@
+#pragma once
+
+// Notifier: the way of events, upwards. Whoever wants to know what happens to services (chat, later history, metrics,
+// the live page) is a Notifier in the MultiNotifier. Calls come from the loop, in order, and must return at once: they
+// neither suspend nor fail.
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "os/exit_watch.h"
+#include "service/webhook_info.h"
+
+namespace shipmate::service {
+
+/// What is known beside the word of a ServiceEvent.
+struct EventDetail {
+  /// Counts the starts of this service; a pair of service and generation names one process instance.
+  std::uint64_t generation = 0;
+  /// Process services only; 0 = not known.
+  int pid = 0;
+  /// For `exited`: how, after how long, and the end of its log (raw bytes, at most 2000).
+  std::optional<os::ExitStatus> exit;
+  std::chrono::milliseconds uptime{0};
+  std::string log_tail;
+
+  bool operator==(const EventDetail&) const = default;
+};
+
+/// Which deploy an event belongs to.
+struct DeployDetail {
+  /// Unique in this state directory; ascending.
+  std::uint64_t id = 0;
+  /// Who asked, as shown: "alice", "push by bob", "console".
+  std::string actor;
+  /// How long it took; for results.
+  std::chrono::milliseconds duration{0};
+
+  bool operator==(const DeployDetail&) const = default;
+};
+
+class Notifier {
+ public:
+  virtual ~Notifier() = default;
+  /// `event` is one of started, stopped, restarted, exited.
+  virtual void ServiceEvent(const std::string& name, const std::string& event, const EventDetail& detail) = 0;
+  virtual void DeployStarted(const std::string& name, const DeployDetail& detail) = 0;
+  virtual void DeploySucceeded(const std::string& name, const std::string& output, const DeployDetail& detail) = 0;
+  /// `step` is the text of the step that failed, or "restart".
+  virtual void DeployFailed(const std::string& name, const std::string& step, const std::string& output,
+                            const DeployDetail& detail) = 0;
+  virtual void WebhookReceived(const std::string& name, const WebhookInfo& info) = 0;
+  /// A deploy waits for a person's confirmation for `ttl`.
+  virtual void ConfirmationRequested(const std::string& name, const WebhookInfo& info, std::chrono::seconds ttl) = 0;
+};
+
+/// Passes every event to each member in order. Members are not owned and must outlive it.
+class MultiNotifier final : public Notifier {
+ public:
+  MultiNotifier() = default;
+  explicit MultiNotifier(std::vector<Notifier*> members) : members_(std::move(members)) {}
+  void Add(Notifier& member) { members_.push_back(&member); }
+
+  void ServiceEvent(const std::string& name, const std::string& event, const EventDetail& detail) override;
+  void DeployStarted(const std::string& name, const DeployDetail& detail) override;
+  void DeploySucceeded(const std::string& name, const std::string& output, const DeployDetail& detail) override;
+  void DeployFailed(const std::string& name, const std::string& step, const std::string& output,
+                    const DeployDetail& detail) override;
+  void WebhookReceived(const std::string& name, const WebhookInfo& info) override;
+  void ConfirmationRequested(const std::string& name, const WebhookInfo& info, std::chrono::seconds ttl) override;
+
+ private:
+  std::vector<Notifier*> members_;
+};
+
+/// Does nothing.
+class NopNotifier final : public Notifier {
+ public:
+  void ServiceEvent(const std::string&, const std::string&, const EventDetail&) override {}
+  void DeployStarted(const std::string&, const DeployDetail&) override {}
+  void DeploySucceeded(const std::string&, const std::string&, const DeployDetail&) override {}
+  void DeployFailed(const std::string&, const std::string&, const std::string&, const DeployDetail&) override {}
+  void WebhookReceived(const std::string&, const WebhookInfo&) override {}
+  void ConfirmationRequested(const std::string&, const WebhookInfo&, std::chrono::seconds) override {}
+};
+
+}  // namespace shipmate::service

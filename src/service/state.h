@@ -1,0 +1,80 @@
+#pragma once
+
+// What is kept of a service on disk, and what is shown of it: `<state_dir>/<name>.json`, in the reference program's
+// readable shape, with members of ours behind. Desired state, observed status and last deploy result are three things.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "os/files.h"
+#include "os/proc_info.h"
+
+namespace shipmate::service {
+
+/// Whether the service should run. Kept through restarts of the bot, crashes and failed deploys.
+enum class Desired { kUnset, kUp, kDown };
+
+/// The state file. Member order and omission follow the reference: `status` always; times when set; strings when not
+/// empty; `backend` when there is a process. Times are RFC 3339 with up to nine fractional digits.
+struct State {
+  /// Observed: running, stopped, failed, starting, stopping, deploying (files of the reference only), a systemd word,
+  /// or "unknown".
+  std::string status;
+  base::WallTime last_deploy{};
+  base::WallTime last_restart{};
+  std::string last_result;  ///< "success", "failed" or ""
+  std::string last_output;  ///< at most 64 KiB, its end
+  std::string failed_step;
+  /// The process, for a process service that has one. Read from the `backend` object, or from the top level of a file
+  /// of the legacy format.
+  std::optional<os::ProcessState> backend;
+
+  // Members that the reference does not know.
+  Desired desired = Desired::kUnset;
+  /// Counts starts; saved before each spawn (a file with a generation and no backend means: a start was begun).
+  std::uint64_t generation = 0;
+  /// A start of `generation` was begun and its process is not recorded yet.
+  bool starting = false;
+  /// Log file of the current or the last process, absolute.
+  std::string log_path;
+
+  bool operator==(const State&) const = default;
+};
+
+/// State without `backend`: what APIs and pages show.
+struct ServiceState {
+  std::string status = "unknown";
+  base::WallTime last_deploy{};
+  base::WallTime last_restart{};
+  std::string last_result;
+  std::string last_output;
+  std::string failed_step;
+
+  bool operator==(const ServiceState&) const = default;
+};
+
+struct LoadedState {
+  State state;
+  std::string raw;
+};
+
+/// The compact JSON of the file, without a newline; `<`, `>`, `&` and U+2028/9 escaped as \uXXXX, invalid UTF-8 replaced.
+std::string ToJson(const State& state);
+std::string ToJson(const ServiceState& state);
+/// kInvalid for anything but a JSON object with members of the right types. Unknown members are ignored.
+Result<State> ParseState(std::string_view json);
+
+std::string StatePath(const std::string& dir, const std::string& name);
+/// Writes the file atomically, mode 0640.
+Result<void> SaveState(const std::string& dir, const std::string& name, const State& state, os::Sync sync);
+/// kNotFound when there is no file, kInvalid when it cannot be understood (1 MiB at most).
+Result<LoadedState> LoadState(const std::string& dir, const std::string& name);
+/// Deletes the file; a missing one is fine.
+void RemoveState(const std::string& dir, const std::string& name);
+/// Moves a file that cannot be understood to `<name>.json.corrupt` (`.corrupt.2`, ... when taken); its new path.
+Result<std::string> SetAsideCorruptState(const std::string& dir, const std::string& name);
+
+}  // namespace shipmate::service
