@@ -1,0 +1,60 @@
+#pragma once
+
+// Message: what we say, free of any platform's markup. Only render.h turns it into text, by a Dialect: nothing else
+// writes Markdown, counts code points or neutralises mentions.
+
+#include <initializer_list>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace shipmate::chat {
+
+/// A run of text of one style. Its text is data: whatever markup it contains is shown, not obeyed.
+struct Span {
+  enum class Style { kPlain, kBold, kCode, kLink };
+  Style style = Style::kPlain;
+  std::string text;
+  /// For kLink: an http(s) URL; anything else is shown as plain text.
+  std::string url;
+  bool operator==(const Span&) const = default;
+};
+
+/// One line of spans: `Text().Bold("api").Plain(": restarted (pid 12)")`.
+class Text {
+ public:
+  Text() = default;
+  explicit Text(std::string plain) { Plain(std::move(plain)); }
+
+  Text& Plain(std::string text) { return Add({Span::Style::kPlain, std::move(text), {}}); }
+  Text& Bold(std::string text) { return Add({Span::Style::kBold, std::move(text), {}}); }
+  Text& Code(std::string text) { return Add({Span::Style::kCode, std::move(text), {}}); }
+  Text& Link(std::string text, std::string url) { return Add({Span::Style::kLink, std::move(text), std::move(url)}); }
+
+  const std::vector<Span>& Spans() const { return spans_; }
+  bool Empty() const { return spans_.empty(); }
+  /// The spans' texts alone, for logs and tests.
+  std::string Bare() const;
+  bool operator==(const Text&) const = default;
+
+ private:
+  Text& Add(Span span) {
+    spans_.push_back(std::move(span));
+    return *this;
+  }
+  std::vector<Span> spans_;
+};
+
+struct Message {
+  Text headline;
+  /// Below the headline, one line each; beyond the limit the last ones are left out, with a count.
+  std::vector<Text> lines;
+  /// A fenced block at the end (log tail, output): its end is kept when it does not fit.
+  std::optional<std::string> code;
+
+  bool operator==(const Message&) const = default;
+};
+
+}  // namespace shipmate::chat

@@ -1,0 +1,33 @@
+#pragma once
+
+// Verbs: the table of commands, made of the files in bot-commands/ that are embedded in the program. It is the single
+// source of names, aliases, arguments, help and roles.
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "config/config.h"
+
+namespace shipmate::chat {
+
+class Verbs {
+ public:
+  /// The built-in table. A broken embedded file is a broken build: it aborts.
+  static Verbs BuiltIn();
+  explicit Verbs(std::vector<config::CommandSpec> specs) : specs_(std::move(specs)) {}
+
+  /// By name or alias; nullptr when unknown.
+  const config::CommandSpec* Find(std::string_view verb) const;
+  /// Sorted as shown by `help`.
+  const std::vector<config::CommandSpec>& All() const { return specs_; }
+  /// Names and aliases, for suggestions and completion.
+  std::vector<std::string> Names() const;
+
+ private:
+  std::vector<config::CommandSpec> specs_;
+};
+
+}  // namespace shipmate::chat
