@@ -34,7 +34,7 @@ void Masker::Add(const Secret& secret) {
   const std::string& value = secret.Reveal();
   if (value.size() < kShortestMasked || std::ranges::find(values_, value) != values_.end()) return;
   values_.push_back(value);
-  std::ranges::stable_sort(values_, std::ranges::greater{}, &std::string::size);
+  std::ranges::sort(values_, std::ranges::greater{}, &std::string::size);
 }
 
 std::string Masker::Mask(std::string_view text) const {
