@@ -81,10 +81,10 @@ struct Config {
 
 /// What runs a service.
 enum class ServiceKind {
-  kProcess,    ///< `entrypoint` or `process.cmd`
-  kSystemd,    ///< `service_name`, where the machine is not macOS
-  kLaunchd,    ///< `service_name` on macOS
-  kNone,       ///< `type: none`: only deploys and pulls
+  kProcess,  ///< `entrypoint` or `process.cmd`
+  kSystemd,  ///< `service_name`, where the machine is not macOS
+  kLaunchd,  ///< `service_name` on macOS
+  kNone,     ///< `type: none`: only deploys and pulls
 };
 
 /// services/<name>.yaml.

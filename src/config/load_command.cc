@@ -1,0 +1,171 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "base/text.h"
+#include "config/fields.h"
+#include "config/load.h"
+
+namespace shipmate::config {
+
+namespace {
+
+// Discord: an application command's name has 1 to 32 characters, its description 1 to 100
+// (Application Commands, "Application Command Structure").
+constexpr std::size_t kMaxName = 32;
+constexpr std::size_t kMaxHelp = 100;
+
+constexpr std::array<std::pair<std::string_view, Role>, 3> kRoles = {{
+    {"viewer", Role::kViewer},
+    {"operator", Role::kOperator},
+    {"admin", Role::kAdmin},
+}};
+
+constexpr std::array<std::pair<std::string_view, ArgumentSpec::Kind>, 5> kKinds = {{
+    {"service", ArgumentSpec::Kind::kService},
+    {"services", ArgumentSpec::Kind::kServices},
+    {"verb", ArgumentSpec::Kind::kVerb},
+    {"number", ArgumentSpec::Kind::kNumber},
+    {"word", ArgumentSpec::Kind::kWord},
+}};
+
+const std::vector<std::string> kPlaces = {"chat", "console"};
+
+bool IsName(std::string_view text) {
+  const auto lower = [](char c) { return c >= 'a' && c <= 'z'; };
+  const auto inner = [&](char c) { return lower(c) || (c >= '0' && c <= '9') || c == '-'; };
+  return !text.empty() && text.size() <= kMaxName && lower(text[0]) && std::ranges::all_of(text, inner);
+}
+
+// One of the words of `table`, or a problem that lists them.
+template <class T, std::size_t N>
+std::optional<T> ReadWord(Fields& fields, std::string_view key,
+                          const std::array<std::pair<std::string_view, T>, N>& table) {
+  const auto text = fields.Text(key);
+  if (!text) return std::nullopt;
+  std::vector<std::string> words;
+  for (const auto& [word, value] : table) {
+    if (text->text == word) return value;
+    words.emplace_back(word);
+  }
+  fields.Problem(key, text->mark,
+                 fmt::format("expected one of {}, found {}", base::Join(words, ", "), Shown(text->text)));
+  return std::nullopt;
+}
+
+std::string ReadName(Fields& fields, std::string_view key) {
+  const auto text = fields.Text(key);
+  if (!text) {
+    fields.Problem(key, fields.mark(), "is missing");
+    return "";
+  }
+  if (!IsName(text->text)) {
+    fields.Problem(key, text->mark,
+                   fmt::format("{} is no name: a letter a-z, then a-z, 0-9 and \"-\", at most {} in all",
+                               Shown(text->text), kMaxName));
+  }
+  return text->text;
+}
+
+std::vector<std::string> ReadAliases(Fields& fields, const std::string& name) {
+  std::vector<std::string> aliases;
+  for (const Placed& alias : fields.Texts("aliases")) {
+    if (alias.text != "?" && !IsName(alias.text)) {
+      fields.Problem("aliases", alias.mark, fmt::format("{} is no name", Shown(alias.text)));
+    } else if (alias.text == name || std::ranges::find(aliases, alias.text) != aliases.end()) {
+      fields.Problem("aliases", alias.mark, fmt::format("{} is there already", Shown(alias.text)));
+    }
+    aliases.push_back(alias.text);
+  }
+  return aliases;
+}
+
+std::string ReadHelp(Fields& fields) {
+  const auto help = fields.Text("help");
+  if (!help || help->text.empty()) {
+    fields.Problem("help", help ? help->mark : fields.mark(), "is missing");
+    return "";
+  }
+  if (base::RuneCount(help->text) > kMaxHelp) {
+    fields.Problem("help", help->mark, fmt::format("is longer than {} characters", kMaxHelp));
+  }
+  if (help->text.ends_with('.')) fields.Problem("help", help->mark, "must not end with a full stop");
+  return help->text;
+}
+
+std::vector<std::string> ReadPlaces(Fields& fields) {
+  if (fields.Find("places") == nullptr) return kPlaces;
+  std::vector<std::string> places;
+  for (const Placed& place : fields.Texts("places")) {
+    if (std::ranges::find(kPlaces, place.text) == kPlaces.end()) {
+      fields.Problem("places", place.mark,
+                     fmt::format("expected one of {}, found {}", base::Join(kPlaces, ", "), Shown(place.text)));
+    }
+    places.push_back(place.text);
+  }
+  if (places.empty()) fields.Problem("places", fields.Find("places")->mark, "is empty; leave it out for everywhere");
+  return places;
+}
+
+std::vector<ArgumentSpec> ReadArguments(Fields& fields) {
+  std::vector<ArgumentSpec> arguments;
+  const Node* list = fields.Find("args");
+  if (list == nullptr) return arguments;
+  if (list->kind != Node::Kind::kList) {
+    fields.Problem("args", list->mark, fmt::format("expected a list of arguments, found {}", list->KindName()));
+    return arguments;
+  }
+  for (std::size_t i = 0; i < list->children.size(); ++i) {
+    const Node& item = list->children[i];
+    const std::string where = fmt::format("args[{}]", i + 1);
+    Fields entry(item, where, fields.report());
+    if (item.kind != Node::Kind::kMap) continue;
+    ArgumentSpec argument;
+    argument.name = ReadName(entry, "name");
+    argument.kind = ReadWord(entry, "kind", kKinds).value_or(ArgumentSpec::Kind::kWord);
+    argument.required = entry.Switch("required").value_or(true);
+    entry.Finish();
+    if (!arguments.empty() && arguments.back().kind == ArgumentSpec::Kind::kServices) {
+      fields.Problem(where, item.mark, "nothing can follow an argument of kind services: it takes every word left");
+    }
+    if (!arguments.empty() && !arguments.back().required && argument.required) {
+      fields.Problem(where, item.mark, "a required argument cannot follow an optional one");
+    }
+    arguments.push_back(std::move(argument));
+  }
+  return arguments;
+}
+
+}  // namespace
+
+LoadResult<CommandSpec> ParseCommand(const std::string& file, std::string_view text) {
+  Report report(file, "");
+  CommandSpec command;
+  if (const auto root = ReadMapping(text, report)) {
+    Fields fields(*root, "", report);
+    command.name = ReadName(fields, "name");
+    command.aliases = ReadAliases(fields, command.name);
+    command.arguments = ReadArguments(fields);
+    command.help = ReadHelp(fields);
+    command.role = ReadWord(fields, "role", kRoles).value_or(Role::kViewer);
+    if (fields.Find("role") == nullptr) fields.Problem("role", fields.mark(), "is missing");
+    command.slow = fields.Switch("slow").value_or(false);
+    command.places = ReadPlaces(fields);
+    fields.Finish();
+  }
+  if (report.Failed()) return std::unexpected(report.TakeProblems());
+  return Loaded<CommandSpec>{std::move(command), report.TakeWarnings()};
+}
+
+std::string CommandSpec::Usage() const {
+  std::string usage = name;
+  for (const ArgumentSpec& argument : arguments) {
+    usage += fmt::format(fmt::runtime(argument.required ? " <{}>" : " [{}]"), argument.name);
+    if (argument.kind == ArgumentSpec::Kind::kServices) usage += "...";
+  }
+  return usage;
+}
+
+}  // namespace shipmate::config
