@@ -22,7 +22,7 @@ struct HttpServerOptions {
   std::uint16_t port = 0;           ///< 0 = any free one; see Port()
   std::shared_ptr<TlsContext> tls;  ///< null = plain
   std::size_t header_limit = 16 * 1024;
-  std::size_t body_limit = 25 * 1024 * 1024;  ///< 413 above
+  std::size_t body_limit = 25 * 1024 * 1024;                          ///< 413 above
   std::chrono::milliseconds request_limit{std::chrono::seconds(30)};  ///< header and body of one request
   std::chrono::milliseconds idle_limit{std::chrono::seconds(60)};     ///< between requests
   std::size_t connection_limit = 512;

@@ -17,7 +17,8 @@ namespace shipmate::net {
 /// Shared by connections; made once.
 class TlsContext {
  public:
-  /// `ca_file`: PEM file of the only trusted roots; empty = the system's. kTls, naming the file, when it cannot be read.
+  /// `ca_file`: PEM file of the only trusted roots; empty = the system's. kTls, naming the file, when it cannot be
+  /// read.
   static Result<std::shared_ptr<TlsContext>> Client(const std::string& ca_file);
   /// PEM files of the chain and the private key.
   static Result<std::shared_ptr<TlsContext>> Server(const std::string& certificate_file, const std::string& key_file);

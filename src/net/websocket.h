@@ -20,8 +20,8 @@ namespace shipmate::net {
 
 struct WebSocketOptions {
   Url url;
-  std::shared_ptr<TlsContext> tls;  ///< REQUIRED for wss
-  Headers headers;                  ///< added to the upgrade request
+  std::shared_ptr<TlsContext> tls;                                      ///< REQUIRED for wss
+  Headers headers;                                                      ///< added to the upgrade request
   std::chrono::milliseconds handshake_limit{std::chrono::seconds(30)};  ///< look-up, connect, TLS and upgrade together
   std::size_t message_limit = 64 * 1024 * 1024;
 };
