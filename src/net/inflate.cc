@@ -19,6 +19,7 @@ constexpr std::size_t kStep = 64 * 1024;
 // A buffer that one huge message left behind is given back above this size.
 constexpr std::size_t kKeptCapacity = 1024 * 1024;
 constexpr std::uint32_t kFlushMarker = 0x0000FFFF;
+constexpr std::uint32_t kNoMarker = 0xFFFFFFFF;
 // zlib's inflate sets this bit of data_type when it stands between two blocks (zlib.h, inflate, Z_BLOCK).
 constexpr int kBetweenBlocks = 128;
 
@@ -38,7 +39,7 @@ struct ZlibStreamInflater::State {
   z_stream stream{};
   std::string message;
   std::array<char, kStep> step;
-  std::uint32_t last_four = 0xFFFFFFFF;
+  std::uint32_t last_four = kNoMarker;
   bool complete = false;
   std::optional<Error> broken;
 };
@@ -88,6 +89,7 @@ Result<std::optional<std::string_view>> ZlibStreamInflater::Feed(std::string_vie
   // The marker's bytes may also stand inside a stored block, at whose middle a frame may end.
   if (state.last_four != kFlushMarker || (state.stream.data_type & kBetweenBlocks) == 0) return std::nullopt;
   state.complete = true;
+  state.last_four = kNoMarker;
   return std::string_view(state.message);
 }
 
