@@ -27,7 +27,8 @@ struct SpawnOptions {
 
 struct ChildProcess {
   pid_t pid = 0;
-  /// Readable once the process has exited. The process stays a zombie until ExitWatch reaps it.
+  /// Readable once the process has exited. The process stays a zombie, and its pid its own, until WaitExit or
+  /// ReapExited reaps it through this descriptor; whoever drops it without that calls ReleaseChild.
   UniqueFd pidfd;
 };
 
@@ -35,15 +36,22 @@ struct ChildProcess {
 /// directory`, `exec: "foo": executable file not found in $PATH`, `chdir /missing: no such file or directory`.
 Result<ChildProcess> Spawn(const SpawnOptions& options);
 
-/// Our own environment without `secrets` (names) and without every variable in `also_without`, as "NAME=value".
+/// The owner of a child started by Spawn will not wait for it: it is reaped now if it has exited, else by ReapOrphans
+/// once it has. Without this nobody but the owner ever reaps it. No effect on a pid that Spawn did not start.
+void ReleaseChild(pid_t pid);
+
+/// Our own environment, as "NAME=value", without the variables named (those that hold our secrets).
 std::vector<std::string> InheritedEnvironment(const std::vector<std::string>& without_names);
 
 /// Sends `signal` to process group `pgid`. kNotFound when the group has no member. Refuses (kInvalid), without sending,
 /// pgid <= 1 and our own group.
 Result<void> SignalGroup(pid_t pgid, int signal);
+/// SignalGroup, and then each living process of session `pgid` that has left the group (a shell with job control puts
+/// its jobs into groups of their own). Success when anything was reached. Refuses as SignalGroup does.
+Result<void> SignalSession(pid_t pgid, int signal);
 /// Sends `signal` through a pidfd, so that it can never reach another process that took over the pid.
 Result<void> SignalPidfd(int pidfd, int signal);
-/// A pidfd for any process; kNotFound when there is none. Refuses pid <= 1.
+/// A pidfd for any process, close-on-exec; kNotFound when there is none. Refuses pid <= 1.
 Result<UniqueFd> OpenPidfd(pid_t pid);
 
 }  // namespace shipmate::os

@@ -35,8 +35,16 @@ std::string SignalName(int signal);
 /// as this returns. Cancellable; `pidfd` must stay open meanwhile.
 Task<ExitStatus> WaitExit(int pidfd);
 
+/// Waits until the process behind `pidfd` has exited, and leaves it a zombie: while it is one, nobody else can get its
+/// pid or its process group, so that the rest of the group can be signalled safely. Cancellable.
+Task<void> WaitExitUnreaped(int pidfd);
+/// Reaps the process behind `pidfd` if it is our child and has exited. nullopt while it runs; the status unknown when
+/// it is not ours to reap.
+std::optional<ExitStatus> ReapExited(int pidfd);
+
 /// Makes this process a child subreaper (prctl(2)), and reaps, until cancelled, orphans that come back to us: on each
-/// SIGCHLD every exited child that no WaitExit is waiting for. Only one may run in a process.
+/// SIGCHLD every exited child that Spawn did not start (or that was released) and that no WaitExit is waiting for. Only
+/// one may run in a process.
 Task<void> ReapOrphans();
 
 }  // namespace shipmate::os

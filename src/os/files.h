@@ -14,18 +14,22 @@ namespace shipmate::os {
 enum class Sync { kNone, kData };
 
 /// Writes `content` to a new uniquely named temporary file beside `path` (O_EXCL, O_NOFOLLOW), then renames it over
-/// `path`: a reader sees the old content or the new, never a mix. With Sync::kData the file is fdatasync-ed before the
-/// rename and its directory synced after, so that it survives a power cut.
+/// `path`: a reader sees the old content or the new, never a mix. `mode` is subject to the umask. With Sync::kData the
+/// file is fdatasync-ed before the rename and its directory synced after, so that it survives a power cut. A failure
+/// names the path and the step, and leaves no temporary file; a crash may leave one, named `<path>.<16 hex
+/// digits>.tmp`. May run on any thread.
 Result<void> WriteFileAtomically(const std::string& path, std::string_view content, unsigned mode, Sync sync);
 
 /// The whole file. kNotFound, kTooLarge above `limit` bytes, kInvalid for anything but a regular file.
 Result<std::string> ReadFile(const std::string& path, std::size_t limit);
 
 /// The last `count` bytes, or all of a smaller file. Reads no more than that (and skips a hole at the head of a file
-/// whose beginning was freed). "" for a missing, empty or unreadable file.
+/// whose beginning was freed). "" for a missing, empty or unreadable file, and for anything but a regular file: a
+/// symbolic link is not followed, and a FIFO does not block it. REQUIRES: `count` is what the caller can hold in
+/// memory.
 std::string ReadTail(const std::string& path, std::size_t count);
 
-/// Total bytes that ReadTail has read in this process: for the test that it stays bounded.
+/// Total bytes that ReadTail has read on the calling thread: for the test that it stays bounded.
 std::uint64_t TailBytesRead();
 
 /// Creates `path` and its parents with `mode`; an existing directory is success.

@@ -6,6 +6,7 @@
 
 #include <sys/types.h>
 
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -45,10 +46,12 @@ struct ProcessStat {
   std::uint64_t start_ticks = 0;
   std::uint64_t cpu_ticks = 0;       ///< user and system time
   std::uint64_t resident_bytes = 0;  ///< RSS
-  std::string name;                  ///< comm, at most 15 bytes, any bytes
+  long threads = 1;
+  std::string name;  ///< comm, at most 15 bytes, any bytes
 
-  /// False for a zombie or a dead process: it holds no resources and takes no signal.
-  bool Lives() const { return state != 'Z' && state != 'X' && state != 'x'; }
+  /// False for a zombie or a dead process: it holds no resources and takes no signal. A process whose main thread has
+  /// ended while others run shows as a zombie, but lives.
+  bool Lives() const { return (state != 'Z' && state != 'X' && state != 'x') || threads > 1; }
 };
 
 /// Whether signal 0 reaches `pid` (success or EPERM); false for pid <= 0. A zombie counts as alive, as for the seed:
@@ -61,9 +64,10 @@ std::optional<ProcessStat> ReadStat(pid_t pid);
 /// Whether the process `recorded.pid` may be the one recorded: exact by boot_id and start_ticks where both are
 /// recorded; else by boot_time and create_time with two seconds' tolerance (clock steps, containers' rounding). Values
 /// that are not recorded or cannot be read are skipped; with none recorded it is true, as in the seed: so nothing may
-/// be adopted or signalled on it alone (see HasIdentity).
+/// be adopted or signalled on it alone (see HasIdentity). False for pid <= 1.
 bool VerifyProcess(const ProcessState& recorded);
-/// Whether `recorded` names one process beyond its pid: only then may it be adopted or signalled.
+/// Whether `recorded` names one process beyond its pid (by start_ticks with boot_id, or by create_time): only then may
+/// it be adopted or signalled.
 bool HasIdentity(const ProcessState& recorded);
 
 /// The identity of living process `pid` now (pid, pgid, boot and start times; no log path); nullopt when it is gone.
@@ -74,13 +78,15 @@ std::vector<ProcessStat> AllProcesses();
 /// The living (non-zombie) processes in process group `pgid` or in session `pgid`. REQUIRES: pgid > 1.
 std::vector<ProcessStat> LivingGroup(pid_t pgid);
 
-/// The value of variable `name` in the initial environment of `pid`; nullopt when unset or not readable.
+/// The value of variable `name` in the initial environment of `pid`; nullopt when unset or not readable. In the moment
+/// of its exec a process shows an empty environment: right after Spawn this may still be nullopt.
 std::optional<std::string> ReadEnviron(pid_t pid, std::string_view name);
 /// Living processes whose environment has `name` with a value that starts with `prefix`: pid -> value. One pass over
 /// /proc.
 std::map<pid_t, std::string> FindByEnviron(std::string_view name, std::string_view prefix);
 
-/// The file that descriptor `fd` of `pid` is open on; nullopt when unknown.
+/// The file that descriptor `fd` of `pid` is open on, as the kernel words it (" (deleted)" after the path of a file
+/// that has lost its name); nullopt when unknown.
 std::optional<std::string> ReadFdTarget(pid_t pid, int fd);
 
 /// How long ago the process with `start_ticks` began, by the boot clock; never negative.

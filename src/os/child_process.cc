@@ -1,0 +1,258 @@
+#include "os/child_process.h"
+
+#include <fcntl.h>
+#include <spawn.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <csignal>
+#include <optional>
+#include <string_view>
+
+#include "base/text.h"
+#include "os/exit_watch.h"
+#include "os/owned_children.h"
+#include "os/posix.h"
+#include "os/proc_info.h"
+
+// glibc 2.36 declares these without C linkage for C++.
+extern "C" {
+#include <sys/pidfd.h>
+}
+
+namespace shipmate::os {
+
+namespace {
+
+using internal::FailErrnoAs;
+
+// What execvp(3) searches when the environment has no PATH.
+std::string SystemPath() {
+  std::array<char, 256> buffer{};
+  const std::size_t length = ::confstr(_CS_PATH, buffer.data(), buffer.size());
+  return length == 0 || length > buffer.size() ? "/bin:/usr/bin" : std::string(buffer.data());
+}
+
+std::string PathOf(const std::vector<std::string>& env) {
+  constexpr std::string_view kName = "PATH=";
+  for (const std::string& variable : env) {
+    if (variable.starts_with(kName)) return variable.substr(kName.size());
+  }
+  return SystemPath();
+}
+
+bool IsExecutableFile(const std::string& path) {
+  struct stat info{};
+  return ::stat(path.c_str(), &info) == 0 && S_ISREG(info.st_mode) &&
+         ::faccessat(AT_FDCWD, path.c_str(), X_OK, AT_EACCESS) == 0;
+}
+
+// The path to hand to exec(2) for the bare program name `name`, valid once the child has changed to `dir`.
+std::optional<std::string> SearchPath(const std::string& name, const std::string& path, const std::string& dir) {
+  if (name.empty()) return std::nullopt;
+  for (const std::string_view element : base::Split(path, ':')) {
+    // An empty element has always meant the current directory.
+    const std::string candidate = (element.empty() ? "." : std::string(element)) + "/" + name;
+    const bool relative = candidate.front() != '/';
+    if (IsExecutableFile(relative && !dir.empty() ? dir + "/" + candidate : candidate)) return candidate;
+  }
+  return std::nullopt;
+}
+
+Result<void> CheckDirectory(const std::string& dir) {
+  if (dir.empty()) return {};
+  struct stat info{};
+  int error = 0;
+  if (::stat(dir.c_str(), &info) != 0) {
+    error = errno;
+  } else if (!S_ISDIR(info.st_mode)) {
+    error = ENOTDIR;
+  } else if (::faccessat(AT_FDCWD, dir.c_str(), X_OK, AT_EACCESS) != 0) {
+    error = errno;
+  }
+  if (error != 0) return FailErrnoAs(Errc::kSpawn, error, "chdir " + dir);
+  return {};
+}
+
+bool HasNul(const std::string& text) {
+  return text.find('\0') != std::string::npos;
+}
+
+std::vector<char*> Pointers(const std::vector<std::string>& strings) {
+  std::vector<char*> pointers;
+  pointers.reserve(strings.size() + 1);
+  // posix_spawn takes `char* const[]` for historical reasons and does not write to the strings.
+  for (const std::string& text : strings) pointers.push_back(const_cast<char*>(text.c_str()));
+  pointers.push_back(nullptr);
+  return pointers;
+}
+
+class FileActions {
+ public:
+  FileActions() { posix_spawn_file_actions_init(&actions_); }
+  ~FileActions() { posix_spawn_file_actions_destroy(&actions_); }
+  FileActions(const FileActions&) = delete;
+  FileActions& operator=(const FileActions&) = delete;
+
+  // 0, or an errno value.
+  int Fill(int output_fd, const std::string& dir) {
+    int error = posix_spawn_file_actions_adddup2(&actions_, output_fd, STDOUT_FILENO);
+    if (error == 0) error = posix_spawn_file_actions_adddup2(&actions_, output_fd, STDERR_FILENO);
+    // After the copies, in case the output is our descriptor 0.
+    if (error == 0) error = posix_spawn_file_actions_addopen(&actions_, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+    if (error == 0) error = posix_spawn_file_actions_addclosefrom_np(&actions_, STDERR_FILENO + 1);
+    if (error == 0 && !dir.empty()) error = posix_spawn_file_actions_addchdir_np(&actions_, dir.c_str());
+    return error;
+  }
+  const posix_spawn_file_actions_t* Get() const { return &actions_; }
+
+ private:
+  posix_spawn_file_actions_t actions_;
+};
+
+class Attributes {
+ public:
+  Attributes() { posix_spawnattr_init(&attributes_); }
+  ~Attributes() { posix_spawnattr_destroy(&attributes_); }
+  Attributes(const Attributes&) = delete;
+  Attributes& operator=(const Attributes&) = delete;
+
+  int Fill() {
+    sigset_t all;
+    sigset_t none;
+    sigfillset(&all);
+    sigemptyset(&none);
+    // A dispositions of "ignore" and a blocked signal survive exec(2): SIGPIPE, which we ignore, must kill a child's
+    // `yes | head` as ever.
+    int error = posix_spawnattr_setsigdefault(&attributes_, &all);
+    if (error == 0) error = posix_spawnattr_setsigmask(&attributes_, &none);
+    if (error == 0) {
+      error =
+          posix_spawnattr_setflags(&attributes_, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
+    }
+    return error;
+  }
+  const posix_spawnattr_t* Get() const { return &attributes_; }
+
+ private:
+  posix_spawnattr_t attributes_;
+};
+
+std::string GroupPhrase(pid_t pgid, int signal) {
+  return "sending " + SignalName(signal) + " to process group " + std::to_string(pgid);
+}
+
+// Which signals may go to which group is decided here alone.
+Result<void> CheckGroup(pid_t pgid, int signal) {
+  if (pgid <= 1) return Fail(Errc::kInvalid, GroupPhrase(pgid, signal) + ": not a process group of a service");
+  if (pgid == ::getpgrp()) return Fail(Errc::kInvalid, GroupPhrase(pgid, signal) + ": that is our own group");
+  return {};
+}
+
+}  // namespace
+
+Result<ChildProcess> Spawn(const SpawnOptions& options) {
+  if (options.argv.empty()) return Fail(Errc::kSpawn, "exec: no command");
+  const std::string& program = options.argv.front();
+  const std::string attempt = "fork/exec " + program;
+  if (std::ranges::any_of(options.argv, HasNul) || std::ranges::any_of(options.env, HasNul) || HasNul(options.dir)) {
+    return Fail(Errc::kSpawn, "fork/exec " + base::EscapeControls(program) +
+                                  ": a NUL byte in its arguments, directory or environment");
+  }
+  if (const auto checked = CheckDirectory(options.dir); !checked) return Fail(checked.error());
+
+  std::string path = program;
+  if (!program.contains('/')) {
+    const auto found = SearchPath(program, PathOf(options.env), options.dir);
+    if (!found) {
+      return Fail(Errc::kSpawn, "exec: " + base::Quote(program) + ": executable file not found in $PATH");
+    }
+    path = *found;
+  }
+
+  FileActions actions;
+  Attributes attributes;
+  int error = actions.Fill(options.output_fd, options.dir);
+  if (error == 0) error = attributes.Fill();
+  if (error != 0) return FailErrnoAs(Errc::kSpawn, error, attempt);
+
+  const std::vector<char*> argv = Pointers(options.argv);
+  const std::vector<char*> env = Pointers(options.env);
+  ChildProcess child;
+  error = ::posix_spawn(&child.pid, path.c_str(), actions.Get(), attributes.Get(), argv.data(), env.data());
+  if (error != 0) {
+    // posix_spawn does not say which of its steps failed: the directory may have gone in the meantime.
+    if (const auto checked = CheckDirectory(options.dir); !checked) return Fail(checked.error());
+    return FailErrnoAs(Errc::kSpawn, error, attempt);
+  }
+
+  // No race: the pid stays the child's until we reap it.
+  child.pidfd.Reset(::pidfd_open(child.pid, 0));
+  if (!child.pidfd) {
+    error = errno;
+    ::kill(-child.pid, SIGKILL);
+    internal::RetryInterrupted([&] { return ::waitpid(child.pid, nullptr, 0); });
+    return FailErrnoAs(Errc::kSpawn, error, attempt + ": opening a pidfd");
+  }
+  internal::OwnChild(child.pid);
+  return child;
+}
+
+void ReleaseChild(pid_t pid) {
+  if (!internal::IsSpokenFor(pid)) return;
+  internal::DisownChild(pid);
+  if (internal::IsSpokenFor(pid)) return;
+  siginfo_t info{};
+  ::waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOHANG);
+}
+
+std::vector<std::string> InheritedEnvironment(const std::vector<std::string>& without_names) {
+  std::vector<std::string> result;
+  for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
+    const std::string_view variable(*entry);
+    const std::string_view name = variable.substr(0, variable.find('='));
+    if (std::ranges::find(without_names, name) == without_names.end()) result.emplace_back(variable);
+  }
+  return result;
+}
+
+Result<void> SignalGroup(pid_t pgid, int signal) {
+  if (const auto checked = CheckGroup(pgid, signal); !checked) return checked;
+  if (::kill(-pgid, signal) != 0) return FailErrno(errno, GroupPhrase(pgid, signal));
+  return {};
+}
+
+Result<void> SignalSession(pid_t pgid, int signal) {
+  auto result = SignalGroup(pgid, signal);
+  if (!result && result.error().code == Errc::kInvalid) return result;
+  for (const ProcessStat& member : LivingGroup(pgid)) {
+    if (member.pgid == pgid || member.pid == ::getpid()) continue;
+    const auto pidfd = OpenPidfd(member.pid);
+    if (!pidfd) continue;
+    // Looked up again now that the pidfd holds it: the same process, so no other one can be hit.
+    const auto now = ReadStat(member.pid);
+    if (!now || now->start_ticks != member.start_ticks) continue;
+    if (SignalPidfd(pidfd->Get(), signal)) result = Result<void>();
+  }
+  return result;
+}
+
+Result<void> SignalPidfd(int pidfd, int signal) {
+  if (::pidfd_send_signal(pidfd, signal, nullptr, 0) != 0) {
+    return FailErrno(errno, "sending " + SignalName(signal) + " through a pidfd");
+  }
+  return {};
+}
+
+Result<UniqueFd> OpenPidfd(pid_t pid) {
+  const std::string attempt = "opening a pidfd of process " + std::to_string(pid);
+  if (pid <= 1) return Fail(Errc::kInvalid, attempt + ": not a process of a service");
+  UniqueFd pidfd(::pidfd_open(pid, 0));
+  if (!pidfd) return FailErrno(errno, attempt);
+  return pidfd;
+}
+
+}  // namespace shipmate::os

@@ -1,0 +1,66 @@
+#include "os/dir_lock.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <string_view>
+
+#include "os/posix.h"
+#include "os/proc_info.h"
+
+namespace shipmate::os {
+
+namespace {
+
+// " (pid 123)" of the holder; empty in the moment before it has written its pid (what stands there is then a dead
+// one's).
+std::string HolderPhrase(int fd) {
+  std::array<char, 32> text{};
+  const ssize_t length = ::pread(fd, text.data(), text.size(), 0);
+  pid_t pid = 0;
+  if (length > 0) std::from_chars(text.data(), text.data() + length, pid);
+  return IsAlive(pid) ? " (pid " + std::to_string(pid) + ")" : "";
+}
+
+bool IsStillNamed(int fd, const std::string& path) {
+  struct stat ours{};
+  struct stat named{};
+  return ::fstat(fd, &ours) == 0 && ::lstat(path.c_str(), &named) == 0 && ours.st_ino == named.st_ino &&
+         ours.st_dev == named.st_dev;
+}
+
+}  // namespace
+
+Result<DirLock> DirLock::Take(const std::string& dir) {
+  const std::string path = dir + "/lock";
+  const std::string attempt = "locking state directory " + dir;
+  // More than one turn only if somebody removes the file just while we lock it: then we hold a lock on nothing.
+  constexpr int kTries = 10;
+  for (int turn = 0; turn < kTries; ++turn) {
+    UniqueFd fd(internal::RetryInterrupted(
+        [&] { return ::open(path.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0600); }));
+    if (!fd) return FailErrno(errno, attempt + ": opening " + path);
+    struct stat info{};
+    if (::fstat(fd.Get(), &info) != 0) return FailErrno(errno, attempt + ": looking at " + path);
+    if (!S_ISREG(info.st_mode)) return Fail(Errc::kInvalid, attempt + ": " + path + " is not a regular file");
+    if (internal::RetryInterrupted([&] { return ::flock(fd.Get(), LOCK_EX | LOCK_NB); }) != 0) {
+      if (errno != EWOULDBLOCK) return FailErrno(errno, attempt);
+      return Fail(Errc::kBusy, "state directory " + dir + " is in use by another shipmate" + HolderPhrase(fd.Get()));
+    }
+    if (!IsStillNamed(fd.Get(), path)) continue;
+    const std::string pid = std::to_string(::getpid()) + "\n";
+    if (::ftruncate(fd.Get(), 0) != 0 || ::pwrite(fd.Get(), pid.data(), pid.size(), 0) < 0) {
+      return FailErrno(errno, attempt + ": writing our pid into " + path);
+    }
+    return DirLock(std::move(fd));
+  }
+  return Fail(Errc::kBusy, attempt + ": " + path + " is removed again and again");
+}
+
+}  // namespace shipmate::os

@@ -1,0 +1,229 @@
+#include "os/proc_info.h"
+
+#include <dirent.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <csignal>
+#include <cstdlib>
+#include <ctime>
+#include <memory>
+
+#include "base/text.h"
+#include "os/files.h"
+
+namespace shipmate::os {
+
+namespace {
+
+constexpr std::size_t kStatLimit = std::size_t{64} * 1024;
+// Arguments and environment together are at most a quarter of the stack limit, and never over 6 MB (execve(2)).
+constexpr std::size_t kEnvironLimit = std::size_t{8} * 1024 * 1024;
+// /proc/stat has a line for each processor and one with a number for each interrupt.
+constexpr std::size_t kMachineStatLimit = std::size_t{4} * 1024 * 1024;
+// The wall clock is stepped, and containers round: so much may a recorded second differ and still mean the same.
+constexpr std::int64_t kToleranceSeconds = 2;
+
+std::string ProcPath(pid_t pid, std::string_view file) {
+  return "/proc/" + std::to_string(pid) + "/" + std::string(file);
+}
+
+template <class Number>
+Number ToNumber(std::string_view text) {
+  Number value{};
+  std::from_chars(text.data(), text.data() + text.size(), value);
+  return value;
+}
+
+std::uint64_t TicksPerSecond() {
+  static const long ticks = ::sysconf(_SC_CLK_TCK);
+  return ticks > 0 ? static_cast<std::uint64_t>(ticks) : 100;
+}
+
+// nullopt when it cannot be read. Not remembered: the kernel moves it when the wall clock is stepped.
+std::optional<std::int64_t> BootTime() {
+  const auto text = ReadFile("/proc/stat", kMachineStatLimit);
+  if (!text) return std::nullopt;
+  constexpr std::string_view kKey = "\nbtime ";
+  const std::size_t at = text->find(kKey);
+  if (at == std::string::npos) return std::nullopt;
+  const std::string_view rest = std::string_view(*text).substr(at + kKey.size());
+  return ToNumber<std::int64_t>(rest.substr(0, rest.find('\n')));
+}
+
+std::string BootId() {
+  const auto text = ReadFile("/proc/sys/kernel/random/boot_id", 256);
+  return text ? std::string(base::Trim(*text)) : "";
+}
+
+std::int64_t CreateTime(std::uint64_t start_ticks, std::int64_t boot_time) {
+  return (static_cast<std::int64_t>(start_ticks / TicksPerSecond()) + boot_time) * 1000;
+}
+
+// proc(5), /proc/pid/stat. The name may hold blanks and parentheses; the last ")" ends it.
+std::optional<ProcessStat> ParseStat(pid_t pid, std::string_view text) {
+  const std::size_t open = text.find('(');
+  const std::size_t close = text.rfind(')');
+  if (open == std::string_view::npos || close == std::string_view::npos || close < open) return std::nullopt;
+  const std::vector<std::string_view> fields = base::Split(base::Trim(text.substr(close + 1)), ' ');
+  // fields[0] is field 3 of the manual page; the last one used is 24.
+  constexpr std::size_t kFirst = 3;
+  constexpr std::size_t kLast = 24;
+  if (fields.size() <= kLast - kFirst || fields[0].size() != 1) return std::nullopt;
+  const auto field = [&](std::size_t number) { return fields[number - kFirst]; };
+
+  ProcessStat stat;
+  stat.pid = pid;
+  stat.name = std::string(text.substr(open + 1, close - open - 1));
+  stat.state = field(3).front();
+  stat.ppid = ToNumber<pid_t>(field(4));
+  stat.pgid = ToNumber<pid_t>(field(5));
+  stat.session = ToNumber<pid_t>(field(6));
+  stat.cpu_ticks = ToNumber<std::uint64_t>(field(14)) + ToNumber<std::uint64_t>(field(15));
+  stat.threads = ToNumber<long>(field(20));
+  stat.start_ticks = ToNumber<std::uint64_t>(field(22));
+  static const long page_size = ::sysconf(_SC_PAGESIZE);
+  stat.resident_bytes = ToNumber<std::uint64_t>(field(24)) * static_cast<std::uint64_t>(page_size);
+  return stat;
+}
+
+std::vector<pid_t> AllPids() {
+  std::vector<pid_t> pids;
+  const std::unique_ptr<DIR, int (*)(DIR*)> proc(::opendir("/proc"), &::closedir);
+  if (!proc) return pids;
+  while (const dirent* entry = ::readdir(proc.get())) {
+    const std::string_view name(entry->d_name);
+    if (name.front() >= '1' && name.front() <= '9') pids.push_back(ToNumber<pid_t>(name));
+  }
+  return pids;
+}
+
+std::optional<std::string_view> FindVariable(std::string_view environment, std::string_view name) {
+  while (!environment.empty()) {
+    const std::size_t end = std::min(environment.find('\0'), environment.size());
+    const std::string_view variable = environment.substr(0, end);
+    if (variable.size() > name.size() && variable.starts_with(name) && variable[name.size()] == '=') {
+      return variable.substr(name.size() + 1);
+    }
+    environment.remove_prefix(std::min(end + 1, environment.size()));
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+bool IsAlive(pid_t pid) {
+  return pid > 0 && (::kill(pid, 0) == 0 || errno == EPERM);
+}
+
+std::optional<ProcessStat> ReadStat(pid_t pid) {
+  if (pid <= 0) return std::nullopt;
+  const auto text = ReadFile(ProcPath(pid, "stat"), kStatLimit);
+  if (!text) return std::nullopt;
+  return ParseStat(pid, *text);
+}
+
+bool VerifyProcess(const ProcessState& recorded) {
+  if (recorded.pid <= 1) return false;
+  if (!recorded.boot_id.empty() && recorded.start_ticks != 0) {
+    if (const std::string boot_id = BootId(); !boot_id.empty()) {
+      if (boot_id != recorded.boot_id) return false;
+      const auto stat = ReadStat(recorded.pid);
+      return stat && stat->start_ticks == recorded.start_ticks;
+    }
+  }
+  const auto boot_time = BootTime();
+  if (recorded.boot_time != 0 && boot_time && std::abs(*boot_time - recorded.boot_time) > kToleranceSeconds) {
+    return false;
+  }
+  if (recorded.create_time != 0) {
+    const auto stat = ReadStat(recorded.pid);
+    if (!stat) return false;
+    if (boot_time &&
+        std::abs(CreateTime(stat->start_ticks, *boot_time) - recorded.create_time) > kToleranceSeconds * 1000) {
+      return false;
+    }
+  }
+  return true;
+}
+
+bool HasIdentity(const ProcessState& recorded) {
+  return recorded.pid > 1 && ((!recorded.boot_id.empty() && recorded.start_ticks != 0) || recorded.create_time != 0);
+}
+
+std::optional<ProcessState> Identify(pid_t pid) {
+  if (pid <= 1) return std::nullopt;
+  const auto stat = ReadStat(pid);
+  if (!stat || !stat->Lives()) return std::nullopt;
+  ProcessState state;
+  state.pid = pid;
+  state.pgid = stat->pgid;
+  state.boot_id = BootId();
+  state.start_ticks = stat->start_ticks;
+  if (const auto boot_time = BootTime()) {
+    state.boot_time = *boot_time;
+    state.create_time = CreateTime(stat->start_ticks, *boot_time);
+  }
+  return state;
+}
+
+std::vector<ProcessStat> AllProcesses() {
+  std::vector<ProcessStat> processes;
+  for (const pid_t pid : AllPids()) {
+    if (auto stat = ReadStat(pid)) processes.push_back(*std::move(stat));
+  }
+  return processes;
+}
+
+std::vector<ProcessStat> LivingGroup(pid_t pgid) {
+  if (pgid <= 1) return {};
+  std::vector<ProcessStat> members = AllProcesses();
+  std::erase_if(members, [&](const ProcessStat& process) {
+    return (process.pgid != pgid && process.session != pgid) || !process.Lives();
+  });
+  return members;
+}
+
+std::optional<std::string> ReadEnviron(pid_t pid, std::string_view name) {
+  if (pid <= 0) return std::nullopt;
+  const auto text = ReadFile(ProcPath(pid, "environ"), kEnvironLimit);
+  if (!text) return std::nullopt;
+  const auto value = FindVariable(*text, name);
+  if (!value) return std::nullopt;
+  return std::string(*value);
+}
+
+std::map<pid_t, std::string> FindByEnviron(std::string_view name, std::string_view prefix) {
+  std::map<pid_t, std::string> found;
+  for (const pid_t pid : AllPids()) {
+    auto value = ReadEnviron(pid, name);
+    if (!value || !value->starts_with(prefix)) continue;
+    const auto stat = ReadStat(pid);
+    if (stat && stat->Lives()) found.emplace(pid, *std::move(value));
+  }
+  return found;
+}
+
+std::optional<std::string> ReadFdTarget(pid_t pid, int fd) {
+  if (pid <= 0 || fd < 0) return std::nullopt;
+  const std::string link = ProcPath(pid, "fd/" + std::to_string(fd));
+  // The kernel gives at most a page (PATH_MAX).
+  std::array<char, 4096> target{};
+  const ssize_t length = ::readlink(link.c_str(), target.data(), target.size());
+  if (length < 0) return std::nullopt;
+  return std::string(target.data(), static_cast<std::size_t>(length));
+}
+
+std::chrono::milliseconds UptimeOf(std::uint64_t start_ticks) {
+  timespec now{};
+  ::clock_gettime(CLOCK_BOOTTIME, &now);
+  const auto since_boot = std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec);
+  const auto started = std::chrono::milliseconds(start_ticks * 1000 / TicksPerSecond());
+  return std::max(std::chrono::milliseconds(0),
+                  std::chrono::duration_cast<std::chrono::milliseconds>(since_boot) - started);
+}
+
+}  // namespace shipmate::os
