@@ -1,12 +1,16 @@
 #pragma once
 
-// A service's log files: `<log_dir>/<name>.<pid>.log`, one for each start, written by the service itself.
+// A service's log files: `<log_dir>/<name>.<pid>.log`, one for each start, written by the service itself. While a start
+// is under way and its pid not known, the file is called `<name>.starting-<generation>.log`. A path is never trusted
+// because it was recorded: IsLogOf says whether it is one of the service's own. Symbolic links are not followed.
+
+#include <sys/types.h>
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <sys/types.h>
 
 #include "base/clock.h"
 #include "base/result.h"
@@ -18,12 +22,17 @@ namespace shipmate::service {
 std::string LogPath(const std::string& dir, const std::string& name, pid_t pid);
 
 /// The last `count` bytes, moved forward to the start of a code point, and, where the cut falls inside a line and a
-/// line end follows within the piece, to the start of the next line; the whole of a smaller file. "" for a missing, empty or unreadable file.
+/// line end follows within the piece, to the start of the next line; the whole of a smaller file. "" for a missing,
+/// empty or unreadable file, a link, or anything else but a regular file.
 std::string TailLogFile(const std::string& path, std::size_t count);
 
-/// Deletes the oldest of the service's own log files (by modification time) until `keep` remain. A file belongs to
-/// `name` when it is called `<name>.<digits>.log` or `<name>.<digits>-<digits>.log`, nothing else: names with dots or
-/// glob characters harm no other service. `spare` (a path) is never deleted.
+/// Whether `path` names a log file of service `name` right in `dir`: `<name>.<digits>.log`,
+/// `<name>.<digits>-<digits>.log` or the same with `starting-` before the digits, nothing else: names with dots or glob
+/// characters never reach another service's files. By text alone.
+bool IsLogOf(const std::string& path, const std::string& dir, const std::string& name);
+
+/// Deletes the oldest of the service's own log files (by modification time) until `keep` remain; those left behind by
+/// starts that never came about count too. `spare` (a path) is never deleted.
 void CleanupOldLogs(const std::string& dir, const std::string& name, std::size_t keep, const std::string& spare);
 
 /// The newest log file of the service by modification time.
@@ -40,9 +49,11 @@ class StartingLog {
                                   base::WallTime now);
   /// O_APPEND descriptor for the child.
   int OutputFd() const { return output_.Get(); }
-  /// The final path.
+  /// The temporary path; "" after Finish or Discard.
+  const std::string& Path() const { return path_; }
+  /// The final path. The descriptor stays open.
   Result<std::string> Finish(pid_t pid);
-  /// Deletes the file: the process could not be started.
+  /// Closes and deletes the file: the process could not be started. Does nothing after Finish.
   void Discard();
 
  private:
@@ -51,14 +62,14 @@ class StartingLog {
   std::string dir_;
   std::string name_;
   std::string path_;
-  std::size_t pid_offset_ = 0;
 };
 
-/// Gives the temporary log of a start that was begun before we died its LogPath; the final path, or kNotFound.
+/// Gives the temporary log of a start that was begun before we died its LogPath; the final path. A log that has its
+/// LogPath already keeps it. kNotFound when `current_path` is no log of the service or does not exist.
 Result<std::string> AdoptStartingLog(const std::string& current_path, const std::string& dir, const std::string& name,
                                      pid_t pid);
 
-/// Appends one marker line (`=== Stopped at ... ===\n`), on a line of its own.
+/// Appends one marker line (`=== Stopped at ... ===`), on a line of its own. Never creates the file.
 Result<void> AppendMarker(const std::string& path, std::string_view marker);
 
 }  // namespace shipmate::service

@@ -3,9 +3,11 @@
 // What is kept of a service on disk, and what is shown of it: `<state_dir>/<name>.json`, in the reference program's
 // readable shape, with members of ours behind. Desired state, observed status and last deploy result are three things.
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "base/clock.h"
 #include "base/result.h"
@@ -61,7 +63,16 @@ struct LoadedState {
   std::string raw;
 };
 
-/// The compact JSON of the file, without a newline; `<`, `>`, `&` and U+2028/9 escaped as \uXXXX, invalid UTF-8 replaced.
+/// How much of a deploy's output a state holds.
+inline constexpr std::size_t kKeptOutputBytes = std::size_t{64} * 1024;
+/// The end of `output` that is kept: at most kKeptOutputBytes, from the start of a code point.
+std::string_view KeptOutput(std::string_view output);
+
+/// Beyond this a file is not read. The reference keeps the whole output of the last deploy in it, hence so much.
+inline constexpr std::size_t kStateFileLimit = std::size_t{16} * 1024 * 1024;
+
+/// The compact JSON of the file, without a newline; `<`, `>`, `&` and U+2028/9 escaped as \uXXXX, invalid UTF-8
+/// replaced.
 std::string ToJson(const State& state);
 std::string ToJson(const ServiceState& state);
 /// kInvalid for anything but a JSON object with members of the right types. Unknown members are ignored.
@@ -70,7 +81,8 @@ Result<State> ParseState(std::string_view json);
 std::string StatePath(const std::string& dir, const std::string& name);
 /// Writes the file atomically, mode 0640.
 Result<void> SaveState(const std::string& dir, const std::string& name, const State& state, os::Sync sync);
-/// kNotFound when there is no file, kInvalid when it cannot be understood (1 MiB at most).
+/// kNotFound when there is no file; kInvalid when it cannot be understood or is larger than kStateFileLimit; kRefused
+/// for a symbolic link, anything but a regular file, one of another user (root's are fine) or one that all may write.
 Result<LoadedState> LoadState(const std::string& dir, const std::string& name);
 /// Deletes the file; a missing one is fine.
 void RemoveState(const std::string& dir, const std::string& name);
