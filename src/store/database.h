@@ -1,7 +1,8 @@
 #pragma once
 
-// Database: one SQLite file (WAL, synchronous=NORMAL: survives the death of the process; foreign keys on), with numbered
-// migrations, prepared statements and transactions. Used from one thread. Errors are Results that name the file.
+// Database: one SQLite file (WAL, synchronous=NORMAL: survives the death of the process; foreign keys on), with
+// numbered migrations, prepared statements and transactions. Used from one thread. Errors are Results that name the
+// file.
 
 #include <cstdint>
 #include <functional>
