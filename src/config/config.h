@@ -116,7 +116,8 @@ struct ServiceConfig {
 
   bool ShouldAdopt() const { return adopt.value_or(true); }
   bool operator==(const ServiceConfig&) const = default;
-  /// Whether a running process must be restarted for `other` to come into force.
+  /// True when what runs by this also runs by `other`: nothing has to be restarted for `other` to come into force.
+  /// Deploy steps, repository, limits and switches that only guide Shipmate itself do not count.
   bool RunsAlike(const ServiceConfig& other) const;
 };
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <tuple>
 #include <utility>
 
 #include "base/text.h"
@@ -58,10 +59,10 @@ std::string ShowDuration(std::chrono::milliseconds value) {
 }  // namespace
 
 void Report::Problem(Mark mark, std::string_view text) {
-  Add(At(mark, text));
+  Add(mark, At(mark, text));
 }
 void Report::ParseProblem(Mark mark, std::string_view text) {
-  Add(parsing_ + At(mark, text));
+  Add(mark, parsing_ + At(mark, text));
 }
 void Report::Warn(Mark mark, std::string_view text) {
   warnings_.push_back(At(mark, text));
@@ -71,14 +72,20 @@ std::string Report::At(Mark mark, std::string_view text) const {
   return fmt::format("{}:{}:{}: {}", file_, mark.line, mark.column, text);
 }
 
-void Report::Add(std::string problem) {
-  if (++count_ <= kMaxProblems) problems_.push_back(std::move(problem));
+void Report::Add(Mark mark, std::string problem) {
+  if (++count_ <= kMaxProblems) problems_.emplace_back(mark, std::move(problem));
 }
 
 std::vector<std::string> Report::TakeProblems() {
-  if (count_ > kMaxProblems) problems_.push_back(fmt::format("{}: and {} more problems", file_, count_ - kMaxProblems));
+  std::ranges::sort(problems_, {}, [](const auto& problem) {
+    return std::tuple(problem.first.line, problem.first.column, std::string_view(problem.second));
+  });
+  std::vector<std::string> texts;
+  for (auto& [mark, text] : problems_) texts.push_back(std::move(text));
+  if (count_ > kMaxProblems) texts.push_back(fmt::format("{}: and {} more problems", file_, count_ - kMaxProblems));
+  problems_.clear();
   count_ = 0;
-  return std::move(problems_);
+  return texts;
 }
 
 std::string Shown(std::string_view text) {

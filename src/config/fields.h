@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "config/yaml.h"
@@ -29,17 +30,17 @@ class Report {
   void Warn(Mark mark, std::string_view text);
 
   bool Failed() const { return count_ > 0; }
-  /// At most a hundred, and a last line that counts the rest.
+  /// In the order of the file; at most a hundred, and a last line that counts the rest.
   std::vector<std::string> TakeProblems();
   std::vector<std::string> TakeWarnings() { return std::move(warnings_); }
 
  private:
   std::string At(Mark mark, std::string_view text) const;
-  void Add(std::string problem);
+  void Add(Mark mark, std::string problem);
 
   std::string file_;
   std::string parsing_;
-  std::vector<std::string> problems_;
+  std::vector<std::pair<Mark, std::string>> problems_;
   std::vector<std::string> warnings_;
   std::size_t count_ = 0;
 };
