@@ -1,10 +1,11 @@
 #pragma once
 
 // Running a program to its end and keeping what it printed: for systemctl, git, deploy steps, commands of the user's
-// own. It never hangs: it has a deadline, its whole process group is killed at the end of it or on cancellation, and a
-// background child that holds the output open is not waited for.
+// own. It never hangs: it has a deadline, its whole session is killed at the end of it or on cancellation, and a
+// background child that holds the output open is not waited for (nor killed, when the program itself ended in time).
 
 #include <chrono>
+#include <cstddef>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -27,7 +28,8 @@ struct CommandOptions {
   std::size_t output_limit = 1024 * 1024;
   /// After the program itself has ended, its output is still read for this long if something keeps the pipe open.
   std::chrono::milliseconds linger{200};
-  /// Called with each piece of output as it comes. May be empty.
+  /// Called with each piece of output as it comes, never after RunCommand has returned or was cancelled. May be empty;
+  /// may not throw.
   std::function<void(std::string_view)> on_output;
 };
 
@@ -35,12 +37,13 @@ struct CommandResult {
   ExitStatus status;
   /// stdout and stderr merged, in the order written.
   std::string output;
-  /// The deadline passed: TERM to the group, KILL after two seconds; `status` is what became of it.
+  /// The deadline passed: TERM to the session, KILL to what is left of it after two seconds; `status` is what became of
+  /// the program: unknown when even that did not end it within five seconds (it hangs in the kernel).
   bool timed_out = false;
 };
 
-/// kSpawn when it could not be started; otherwise the result, whatever the exit status. On cancellation the group is
-/// killed before the exception passes.
+/// kSpawn when it could not be started; otherwise the result, whatever the exit status. On cancellation the session is
+/// killed (KILL) before the exception passes, and reaped in the background.
 Task<Result<CommandResult>> RunCommand(CommandOptions options);
 
 /// The last lines of `output` as one line for an error text, at most 300 code points: "unit api.service not found".

@@ -1,0 +1,256 @@
+#include "os/run_command.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <cerrno>
+#include <csignal>
+#include <memory>
+#include <optional>
+
+#include "async/deadline.h"
+#include "async/latch.h"
+#include "async/spawn.h"
+#include "base/text.h"
+#include "os/child_process.h"
+#include "os/posix.h"
+#include "os/proc_info.h"
+#include "os/unique_fd.h"
+
+namespace shipmate::os {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto kKillAfter = 2s;
+constexpr auto kGiveUpAfter = 5s;
+constexpr auto kGroupPoll = 50ms;
+constexpr std::size_t kPiece = std::size_t{64} * 1024;
+// A pipe holds 64 KiB, or up to 1 MiB where a program asks for it (pipe(7)).
+constexpr std::size_t kPipeMost = std::size_t{1024} * 1024;
+
+// The first and the last half of what is added to it.
+class HeadAndTail {
+ public:
+  explicit HeadAndTail(std::size_t limit) : head_limit_(limit / 2), tail_limit_(limit - limit / 2) {}
+
+  void Add(std::string_view piece) {
+    total_ += piece.size();
+    const std::size_t to_head = std::min(piece.size(), head_limit_ - head_.size());
+    head_ += piece.substr(0, to_head);
+    tail_ += piece.substr(to_head);
+    // Cut in large steps, so that each byte is moved once on average.
+    if (tail_.size() > 2 * tail_limit_ + kPiece) tail_.erase(0, tail_.size() - tail_limit_);
+  }
+
+  std::string Text() const {
+    if (total_ <= head_limit_ + tail_limit_) return head_ + tail_;
+    const std::string_view head = WithoutCutRuneAtEnd(head_);
+    const std::string_view tail =
+        WithoutCutRuneAtStart(std::string_view(tail_).substr(tail_.size() - std::min(tail_.size(), tail_limit_)));
+    std::string text(head);
+    if (!text.empty() && !text.ends_with('\n')) text += '\n';
+    text += "[... " + std::to_string(total_ - head.size() - tail.size()) + " bytes of output left out ...]\n";
+    text += tail;
+    return text;
+  }
+
+ private:
+  static bool IsContinuation(char byte) { return (static_cast<unsigned char>(byte) & 0xC0U) == 0x80U; }
+
+  static std::string_view WithoutCutRuneAtStart(std::string_view text) {
+    for (int i = 0; i < 3 && !text.empty() && IsContinuation(text.front()); ++i) text.remove_prefix(1);
+    return text;
+  }
+  static std::string_view WithoutCutRuneAtEnd(std::string_view text) {
+    for (std::size_t back = 1; back <= 3 && back <= text.size(); ++back) {
+      const std::string_view rune = text.substr(text.size() - back);
+      if (IsContinuation(rune.front())) continue;
+      return base::DecodeRune(rune).valid ? text : text.substr(0, text.size() - back);
+    }
+    return text;
+  }
+
+  std::size_t head_limit_;
+  std::size_t tail_limit_;
+  std::size_t total_ = 0;
+  std::string head_;
+  std::string tail_;
+};
+
+// One command under way: shared by RunCommand and its two helpers, which may outlive it for a moment.
+struct Run {
+  Run(const Executor& executor, ChildProcess started, int pipe_fd, CommandOptions& options)
+      : child(std::move(started)),
+        pipe(executor, pipe_fd),
+        output(options.output_limit),
+        on_output(std::move(options.on_output)),
+        exited(executor),
+        output_ended(executor) {}
+
+  const ChildProcess child;
+  boost::asio::posix::stream_descriptor pipe;
+  HeadAndTail output;
+  std::function<void(std::string_view)> on_output;
+  async::Event exited;        // the program is a zombie, or reaped
+  async::Event output_ended;  // nobody holds the pipe open any more, or we gave it up
+  bool left_alone = false;    // RunCommand is gone: WatchExit reaps
+};
+
+enum class ReadOutcome { kGot, kNothingNow, kEnd };
+
+ReadOutcome ReadPiece(Run& run) {
+  if (!run.pipe.is_open()) return ReadOutcome::kEnd;
+  std::array<char, kPiece> buffer{};
+  const ssize_t count =
+      internal::RetryInterrupted([&] { return ::read(run.pipe.native_handle(), buffer.data(), buffer.size()); });
+  if (count < 0 && errno == EAGAIN) return ReadOutcome::kNothingNow;
+  if (count <= 0) return ReadOutcome::kEnd;
+  const std::string_view piece(buffer.data(), static_cast<std::size_t>(count));
+  run.output.Add(piece);
+  if (run.on_output) run.on_output(piece);
+  return ReadOutcome::kGot;
+}
+
+Task<void> PumpOutput(std::shared_ptr<Run> run) {
+  // Set in every way out, or RunCommand would wait for the end of an output that nobody reads.
+  struct AtEnd {
+    Run& run;
+    ~AtEnd() { run.output_ended.Set(); }
+  } const at_end{*run};
+  while (true) {
+    const auto [error] = co_await run->pipe.async_wait(boost::asio::posix::stream_descriptor::wait_read,
+                                                       boost::asio::as_tuple(boost::asio::use_awaitable));
+    // One piece a turn: a program that floods us must not keep the loop from others.
+    if (error || ReadPiece(*run) == ReadOutcome::kEnd) co_return;
+  }
+}
+
+Task<void> WatchExit(std::shared_ptr<Run> run) {
+  // When the loop ends before the program does, the next reaper may have it.
+  struct AtEnd {
+    Run& run;
+    ~AtEnd() {
+      if (!run.exited.IsSet()) ReleaseChild(run.child.pid);
+    }
+  } const at_end{*run};
+  co_await WaitExitUnreaped(run->child.pidfd.Get());
+  if (run->left_alone) co_await WaitExit(run->child.pidfd.Get());
+  run->exited.Set();
+}
+
+// The frame of RunCommand holds one: whatever way it is left, by its end, by cancellation or by the end of the loop,
+// nothing of the command is left running unattended.
+class Attendance {
+ public:
+  explicit Attendance(std::shared_ptr<Run> run) : run_(std::move(run)) {}
+  ~Attendance() {
+    boost::system::error_code ignored;
+    run_->pipe.close(ignored);
+    run_->on_output = nullptr;
+    if (done_) return;
+    static_cast<void>(SignalSession(run_->child.pid, SIGKILL));
+    LeaveToWatcher();
+  }
+  Attendance(const Attendance&) = delete;
+  Attendance& operator=(const Attendance&) = delete;
+
+  /// The program has ended or cannot be ended: reaps it now or when it does end. nullopt for the latter.
+  std::optional<ExitStatus> Finish() {
+    done_ = true;
+    return LeaveToWatcher();
+  }
+
+ private:
+  std::optional<ExitStatus> LeaveToWatcher() {
+    run_->left_alone = true;
+    if (!run_->exited.IsSet()) return std::nullopt;
+    const auto status = ReapExited(run_->child.pidfd.Get());
+    // A debugger still holds it: the reaper of orphans will have it one day.
+    if (!status) ReleaseChild(run_->child.pid);
+    return status;
+  }
+
+  std::shared_ptr<Run> run_;
+  bool done_ = false;
+};
+
+// The program and every other process of its session are gone, or `limit` is over.
+Task<bool> WaitSessionEnd(Run& run, std::chrono::milliseconds limit) {
+  const auto end = std::chrono::steady_clock::now() + limit;
+  if (!co_await run.exited.WaitFor(limit)) co_return false;
+  // For others than our own child there is no event to wait for.
+  while (!LivingGroup(run.child.pid).empty()) {
+    if (std::chrono::steady_clock::now() >= end) co_return false;
+    co_await async::Sleep(kGroupPoll);
+  }
+  co_return true;
+}
+
+// The program is not reaped before this is over, so that its group's number cannot become another's.
+Task<void> EndSession(Run& run) {
+  static_cast<void>(SignalSession(run.child.pid, SIGTERM));
+  if (co_await WaitSessionEnd(run, kKillAfter)) co_return;
+  static_cast<void>(SignalSession(run.child.pid, SIGKILL));
+  co_await run.exited.WaitFor(kGiveUpAfter);
+}
+
+}  // namespace
+
+Task<Result<CommandResult>> RunCommand(CommandOptions options) {
+  const Executor executor = co_await boost::asio::this_coro::executor;
+  const std::string program = options.argv.empty() ? "" : options.argv.front();
+  std::array<int, 2> ends{-1, -1};
+  if (::pipe2(ends.data(), O_CLOEXEC) != 0) {
+    co_return internal::FailErrnoAs(Errc::kSpawn, errno, "making a pipe for the output of " + program);
+  }
+  UniqueFd reading(ends[0]);
+  UniqueFd writing(ends[1]);
+  if (::fcntl(reading.Get(), F_SETFL, O_NONBLOCK) != 0) {
+    co_return internal::FailErrnoAs(Errc::kSpawn, errno, "making a pipe for the output of " + program);
+  }
+
+  const SpawnOptions spawn{.argv = options.argv, .dir = options.dir, .env = options.env, .output_fd = writing.Get()};
+  auto child = Spawn(spawn);
+  if (!child) co_return Fail(child.error());
+  writing.Reset();
+  const auto run = std::make_shared<Run>(executor, *std::move(child), reading.Release(), options);
+  Attendance attendance(run);
+  async::Spawn(executor, "output of " + program, PumpOutput(run));
+  async::Spawn(executor, "exit of " + program, WatchExit(run));
+
+  CommandResult result;
+  if (!co_await run->exited.WaitFor(options.limit)) {
+    result.timed_out = true;
+    co_await EndSession(*run);
+  }
+  if (!co_await run->output_ended.WaitFor(options.linger)) {
+    // The loop may have been too busy to read in time what was written in time.
+    for (std::size_t most = kPipeMost / kPiece; most > 0 && ReadPiece(*run) == ReadOutcome::kGot;) --most;
+  }
+  result.status = attendance.Finish().value_or(ExitStatus{});
+  result.output = run->output.Text();
+  co_return result;
+}
+
+std::string OutputTail(std::string_view output) {
+  constexpr std::size_t kMost = 300;
+  std::string line;
+  // Only the end can show; lines may be indented, so more is looked at than is kept.
+  for (const std::string_view part : base::Split(base::LastRunes(output, 10 * kMost), '\n')) {
+    const std::string_view text = base::Trim(part);
+    if (text.empty()) continue;
+    if (!line.empty()) line += "; ";
+    line += base::EscapeControls(text);
+  }
+  if (base::RuneCount(line) <= kMost) return line;
+  return "..." + std::string(base::LastRunes(line, kMost - 3));
+}
+
+}  // namespace shipmate::os
