@@ -1,7 +1,7 @@
 #pragma once
 
-// Outbox: what is to be posted, in order, one queue and one sending coroutine a frontend. Push returns at once and never
-// fails; the queue is bounded, and what had to be left out is said in the channel ("3 notices left out").
+// Outbox: what is to be posted, in order, one queue and one sending coroutine a frontend. Push returns at once and
+// never fails; the queue is bounded, and what had to be left out is said in the channel ("3 notices left out").
 
 #include <deque>
 #include <memory>
@@ -33,8 +33,8 @@ class Outbox {
   /// Queues an answer. Answers are never left out for notices.
   void Reply(Frontend& frontend, const std::string& channel, const std::string& reply_to, const std::string& key,
              Message message);
-  /// Queues a notice of kind `kind` ("service", "deploy", "webhook") about `service` for every channel of every frontend
-  /// that wants it.
+  /// Queues a notice of kind `kind` ("service", "deploy", "webhook") about `service` for every channel of every
+  /// frontend that wants it.
   void Notice(const std::string& kind, const std::string& service, const std::string& key, const Message& message);
 
   /// Sends what is queued, for at most `limit`, then ends; what is left is logged, with its count.

@@ -17,11 +17,11 @@ class Verbs {
  public:
   /// The built-in table. A broken embedded file is a broken build: it aborts.
   static Verbs BuiltIn();
-  explicit Verbs(std::vector<config::CommandSpec> specs) : specs_(std::move(specs)) {}
+  explicit Verbs(std::vector<config::CommandSpec> specs);
 
   /// By name or alias; nullptr when unknown.
   const config::CommandSpec* Find(std::string_view verb) const;
-  /// Sorted as shown by `help`.
+  /// Sorted by name, as `help` shows them.
   const std::vector<config::CommandSpec>& All() const { return specs_; }
   /// Names and aliases, for suggestions and completion.
   std::vector<std::string> Names() const;
