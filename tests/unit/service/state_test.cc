@@ -329,7 +329,7 @@ TEST_CASE("a file that is too large is refused without being read") {
   const auto loaded = LoadState(dir.Path(), "web");
   REQUIRE(!loaded.has_value());
   CHECK(loaded.error().code == Errc::kInvalid);
-  CHECK(loaded.error().what == "reading state file " + (dir / "web.json") + ": larger than 16 MiB");
+  CHECK(loaded.error().what == "state file: reading " + (dir / "web.json") + ": larger than 16777216 bytes");
 }
 
 TEST_CASE("a file that others could have written is refused") {
@@ -357,7 +357,7 @@ TEST_CASE("a file that others could have written is refused") {
   const auto loaded = LoadState(dir.Path(), "web");
   REQUIRE(!loaded.has_value());
   CHECK(loaded.error().code == Errc::kRefused);
-  CHECK(loaded.error().what.starts_with("reading state file " + path));
+  CHECK(loaded.error().what.starts_with("state file: reading " + path));
 }
 
 TEST_CASE("saving over a link replaces the link, not what it leads to") {
