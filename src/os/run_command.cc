@@ -181,22 +181,19 @@ class Attendance {
   bool done_ = false;
 };
 
-// The program and every other process of its session are gone, or `limit` is over.
-Task<bool> WaitSessionEnd(Run& run, std::chrono::milliseconds limit) {
-  const auto end = std::chrono::steady_clock::now() + limit;
-  if (!co_await run.exited.WaitFor(limit)) co_return false;
+// Until the program and every other process of its session are gone.
+Task<Result<void>> SessionEnd(Run& run) {
+  co_await run.exited.Wait();
   // For others than our own child there is no event to wait for.
-  while (!LivingGroup(run.child.pid).empty()) {
-    if (std::chrono::steady_clock::now() >= end) co_return false;
-    co_await async::Sleep(kGroupPoll);
-  }
-  co_return true;
+  while (!LivingGroup(run.child.pid).empty()) co_await async::Sleep(kGroupPoll);
+  co_return Result<void>();
 }
 
 // The program is not reaped before this is over, so that its group's number cannot become another's.
 Task<void> EndSession(Run& run) {
   static_cast<void>(SignalSession(run.child.pid, SIGTERM));
-  if (co_await WaitSessionEnd(run, kKillAfter)) co_return;
+  const auto ended = co_await async::WithDeadline(SessionEnd(run), kKillAfter, "ending a command");
+  if (ended) co_return;
   static_cast<void>(SignalSession(run.child.pid, SIGKILL));
   co_await run.exited.WaitFor(kGiveUpAfter);
 }
