@@ -125,7 +125,7 @@ class Attributes {
     sigset_t none;
     sigfillset(&all);
     sigemptyset(&none);
-    // A dispositions of "ignore" and a blocked signal survive exec(2): SIGPIPE, which we ignore, must kill a child's
+    // A disposition of "ignore" and a blocked signal survive exec(2): SIGPIPE, which we ignore, must kill a child's
     // `yes | head` as ever.
     int error = posix_spawnattr_setsigdefault(&attributes_, &all);
     if (error == 0) error = posix_spawnattr_setsigmask(&attributes_, &none);
@@ -148,7 +148,10 @@ std::string GroupPhrase(pid_t pgid, int signal) {
 // Which signals may go to which group is decided here alone.
 Result<void> CheckGroup(pid_t pgid, int signal) {
   if (pgid <= 1) return Fail(Errc::kInvalid, GroupPhrase(pgid, signal) + ": not a process group of a service");
-  if (pgid == ::getpgrp()) return Fail(Errc::kInvalid, GroupPhrase(pgid, signal) + ": that is our own group");
+  // The leader of our session is who started us: a shell, an init. A service has a session of its own.
+  if (pgid == ::getpgrp() || pgid == ::getsid(0)) {
+    return Fail(Errc::kInvalid, GroupPhrase(pgid, signal) + ": that is our own group or session");
+  }
   return {};
 }
 
@@ -252,6 +255,23 @@ Result<UniqueFd> OpenPidfd(pid_t pid) {
   if (pid <= 1) return Fail(Errc::kInvalid, attempt + ": not a process of a service");
   UniqueFd pidfd(::pidfd_open(pid, 0));
   if (!pidfd) return FailErrno(errno, attempt);
+  return pidfd;
+}
+
+Result<UniqueFd> OpenRecorded(const ProcessState& recorded) {
+  if (!HasIdentity(recorded)) {
+    return Fail(Errc::kInvalid, "process " + std::to_string(recorded.pid) + ": nothing recorded but its pid");
+  }
+  auto pidfd = OpenPidfd(recorded.pid);
+  if (!pidfd) return pidfd;
+  // Only now: whatever happens to the pid from here on, the descriptor stays with the process that was looked at.
+  const auto stat = ReadStat(recorded.pid);
+  if (!stat || !stat->Lives()) {
+    return Fail(Errc::kNotFound, "process " + std::to_string(recorded.pid) + ": it has ended");
+  }
+  if (!VerifyProcess(recorded)) {
+    return Fail(Errc::kRefused, "pid " + std::to_string(recorded.pid) + " reused by different process");
+  }
   return pidfd;
 }
 

@@ -14,6 +14,8 @@
 
 namespace shipmate::os {
 
+struct ProcessState;  // os/proc_info.h
+
 struct SpawnOptions {
   /// argv[0] with a "/" is resolved after the change to `dir`; a bare name through PATH of `env`, as execvp does.
   std::vector<std::string> argv;
@@ -44,7 +46,7 @@ void ReleaseChild(pid_t pid);
 std::vector<std::string> InheritedEnvironment(const std::vector<std::string>& without_names);
 
 /// Sends `signal` to process group `pgid`. kNotFound when the group has no member. Refuses (kInvalid), without sending,
-/// pgid <= 1 and our own group.
+/// pgid <= 1, our own group and the group of our session's leader.
 Result<void> SignalGroup(pid_t pgid, int signal);
 /// SignalGroup, and then each living process of session `pgid` that has left the group (a shell with job control puts
 /// its jobs into groups of their own). Success when anything was reached. Refuses as SignalGroup does.
@@ -53,5 +55,9 @@ Result<void> SignalSession(pid_t pgid, int signal);
 Result<void> SignalPidfd(int pidfd, int signal);
 /// A pidfd for any process, close-on-exec; kNotFound when there is none. Refuses pid <= 1.
 Result<UniqueFd> OpenPidfd(pid_t pid);
+/// A pidfd of the very process recorded, and of no other that has its pid now. kInvalid when the record has no identity
+/// (see HasIdentity), kNotFound when the process has ended (a zombie has), kRefused "pid N reused by different
+/// process".
+Result<UniqueFd> OpenRecorded(const ProcessState& recorded);
 
 }  // namespace shipmate::os

@@ -138,9 +138,11 @@ std::optional<ExitStatus> ReapExited(int pidfd) {
 
 Task<void> WaitExitUnreaped(int pidfd) {
   // A copy, so that several may wait on one pidfd: the reactor takes each descriptor once.
-  const int copy = ::fcntl(pidfd, F_DUPFD_CLOEXEC, 3);
-  if (copy < 0) throw boost::system::system_error(errno, boost::system::system_category(), "watching a pidfd");
-  boost::asio::posix::stream_descriptor descriptor(co_await boost::asio::this_coro::executor, copy);
+  UniqueFd copy(::fcntl(pidfd, F_DUPFD_CLOEXEC, 3));
+  if (!copy) throw boost::system::system_error(errno, boost::system::system_category(), "watching a pidfd");
+  boost::asio::posix::stream_descriptor descriptor(co_await boost::asio::this_coro::executor);
+  descriptor.assign(copy.Get());
+  copy.Release();
   const internal::ExitClaim claim(PidOf(pidfd));
   co_await descriptor.async_wait(boost::asio::posix::stream_descriptor::wait_read, boost::asio::use_awaitable);
 }

@@ -32,7 +32,8 @@ struct ExitStatus {
 std::string SignalName(int signal);
 
 /// Waits until the process behind `pidfd` has exited, and reaps it when it is our child. The pid may be reused as soon
-/// as this returns. Cancellable; `pidfd` must stay open meanwhile.
+/// as this returns. Cancellable; `pidfd` must stay open meanwhile. Throws system_error only when we have no descriptor
+/// left to watch with.
 Task<ExitStatus> WaitExit(int pidfd);
 
 /// Waits until the process behind `pidfd` has exited, and leaves it a zombie: while it is one, nobody else can get its

@@ -1,6 +1,7 @@
 #include "os/proc_info.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -14,12 +15,15 @@
 
 #include "base/text.h"
 #include "os/files.h"
+#include "os/posix.h"
+#include "os/unique_fd.h"
 
 namespace shipmate::os {
 
 namespace {
 
-constexpr std::size_t kStatLimit = std::size_t{64} * 1024;
+// 52 numbers of at most 20 digits, and a name; the fields used stand before the middle.
+constexpr std::size_t kStatLimit = 2048;
 // Arguments and environment together are at most a quarter of the stack limit, and never over 6 MB (execve(2)).
 constexpr std::size_t kEnvironLimit = std::size_t{8} * 1024 * 1024;
 // /proc/stat has a line for each processor and one with a number for each interrupt.
@@ -68,11 +72,17 @@ std::optional<ProcessStat> ParseStat(pid_t pid, std::string_view text) {
   const std::size_t open = text.find('(');
   const std::size_t close = text.rfind(')');
   if (open == std::string_view::npos || close == std::string_view::npos || close < open) return std::nullopt;
-  const std::vector<std::string_view> fields = base::Split(base::Trim(text.substr(close + 1)), ' ');
-  // fields[0] is field 3 of the manual page; the last one used is 24.
+  // Numbered as in the manual page: the state behind the name is field 3, the last one used 24.
   constexpr std::size_t kFirst = 3;
   constexpr std::size_t kLast = 24;
-  if (fields.size() <= kLast - kFirst || fields[0].size() != 1) return std::nullopt;
+  std::array<std::string_view, kLast - kFirst + 1> fields;
+  std::string_view rest = base::Trim(text.substr(close + 1));
+  for (std::string_view& one : fields) {
+    const std::size_t end = std::min(rest.find(' '), rest.size());
+    one = rest.substr(0, end);
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+  }
+  if (fields.front().size() != 1 || fields.back().empty()) return std::nullopt;
   const auto field = [&](std::size_t number) { return fields[number - kFirst]; };
 
   ProcessStat stat;
@@ -121,9 +131,14 @@ bool IsAlive(pid_t pid) {
 
 std::optional<ProcessStat> ReadStat(pid_t pid) {
   if (pid <= 0) return std::nullopt;
-  const auto text = ReadFile(ProcPath(pid, "stat"), kStatLimit);
-  if (!text) return std::nullopt;
-  return ParseStat(pid, *text);
+  // Not by ReadFile: this is done for every process of the machine at once, and one read gives the whole of it.
+  const UniqueFd fd(
+      internal::RetryInterrupted([&] { return ::open(ProcPath(pid, "stat").c_str(), O_RDONLY | O_CLOEXEC); }));
+  if (!fd) return std::nullopt;
+  std::array<char, kStatLimit> text;
+  const ssize_t length = internal::RetryInterrupted([&] { return ::read(fd.Get(), text.data(), text.size()); });
+  if (length <= 0) return std::nullopt;
+  return ParseStat(pid, std::string_view(text.data(), static_cast<std::size_t>(length)));
 }
 
 bool VerifyProcess(const ProcessState& recorded) {

@@ -86,9 +86,10 @@ class HeadAndTail {
 
 // One command under way: shared by RunCommand and its two helpers, which may outlive it for a moment.
 struct Run {
-  Run(const Executor& executor, ChildProcess started, int pipe_fd, CommandOptions& options)
+  Run(const Executor& executor, ChildProcess started, boost::asio::posix::stream_descriptor reading,
+      CommandOptions& options)
       : child(std::move(started)),
-        pipe(executor, pipe_fd),
+        pipe(std::move(reading)),
         output(options.output_limit),
         on_output(std::move(options.on_output)),
         exited(executor),
@@ -207,17 +208,25 @@ Task<Result<CommandResult>> RunCommand(CommandOptions options) {
   if (::pipe2(ends.data(), O_CLOEXEC) != 0) {
     co_return internal::FailErrnoAs(Errc::kSpawn, errno, "making a pipe for the output of " + program);
   }
-  UniqueFd reading(ends[0]);
-  UniqueFd writing(ends[1]);
-  if (::fcntl(reading.Get(), F_SETFL, O_NONBLOCK) != 0) {
-    co_return internal::FailErrnoAs(Errc::kSpawn, errno, "making a pipe for the output of " + program);
+  UniqueFd reading_end(ends[0]);
+  UniqueFd writing_end(ends[1]);
+  boost::asio::posix::stream_descriptor reading(executor);
+  boost::system::error_code failed;
+  reading.assign(reading_end.Get(), failed);
+  if (!failed) {
+    reading_end.Release();
+    reading.native_non_blocking(true, failed);
+  }
+  if (failed) {
+    co_return internal::FailErrnoAs(Errc::kSpawn, failed.value(), "watching the output of " + program);
   }
 
-  const SpawnOptions spawn{.argv = options.argv, .dir = options.dir, .env = options.env, .output_fd = writing.Get()};
+  const SpawnOptions spawn{
+      .argv = options.argv, .dir = options.dir, .env = options.env, .output_fd = writing_end.Get()};
   auto child = Spawn(spawn);
   if (!child) co_return Fail(child.error());
-  writing.Reset();
-  const auto run = std::make_shared<Run>(executor, *std::move(child), reading.Release(), options);
+  writing_end.Reset();
+  const auto run = std::make_shared<Run>(executor, *std::move(child), std::move(reading), options);
   Attendance attendance(run);
   async::Spawn(executor, "output of " + program, PumpOutput(run));
   async::Spawn(executor, "exit of " + program, WatchExit(run));

@@ -179,7 +179,7 @@ TEST_CASE("InheritedEnvironment leaves out what it is told to, and a child sees 
 
 TEST_CASE("Pids and groups of 1 and less, and our own group, are never signalled") {
   // Had one of these been sent, a signal of this kind would end this very test.
-  for (const pid_t pgid : {0, 1, -1, -2, ::getpgrp()}) {
+  for (const pid_t pgid : {0, 1, -1, -2, ::getpgrp(), ::getsid(0)}) {
     const auto group = SignalGroup(pgid, SIGKILL);
     REQUIRE_FALSE(group.has_value());
     CHECK(group.error().code == Errc::kInvalid);
@@ -193,6 +193,26 @@ TEST_CASE("Pids and groups of 1 and less, and our own group, are never signalled
     CHECK(pidfd.error().code == Errc::kInvalid);
   }
   CHECK_FALSE(SignalPidfd(-1, SIGKILL).has_value());
+}
+
+TEST_CASE("OpenRecorded: the recorded process, and neither its heir nor its corpse") {
+  const TestChild child({"/bin/sleep", "600"});
+  const ProcessState recorded = *Identify(child.Pid());
+  ProcessState recycled = recorded;
+  recycled.start_ticks -= 1;
+  CHECK(OpenRecorded(recycled).error().code == Errc::kRefused);
+  CHECK(OpenRecorded(recycled).error().what == "pid " + std::to_string(child.Pid()) + " reused by different process");
+  CHECK(OpenRecorded({.pid = child.Pid(), .pgid = child.Pid()}).error().code == Errc::kInvalid);
+  CHECK(OpenRecorded({}).error().code == Errc::kInvalid);
+  CHECK(ReadStat(child.Pid())->Lives());
+
+  const auto pidfd = OpenRecorded(recorded);
+  REQUIRE(pidfd.has_value());
+  CHECK(SignalPidfd(pidfd->Get(), SIGTERM).has_value());
+  CHECK(Eventually([&] { return !ReadStat(child.Pid())->Lives(); }));
+  CHECK(OpenRecorded(recorded).error().code == Errc::kNotFound);
+  CHECK(child.Wait() == ExitStatus{.signal = SIGTERM});
+  CHECK(OpenRecorded(recorded).error().code == Errc::kNotFound);
 }
 
 TEST_CASE("A group or a process that is gone is kNotFound, not a success") {

@@ -1,6 +1,6 @@
 #include "os/proc_info.h"
 
-#include <sys/prctl.h>
+#include <sys/syscall.h>
 
 #include <algorithm>
 
@@ -58,6 +58,19 @@ TEST_CASE("ReadStat: what the kernel shows, with any name") {
 }
 
 TEST_CASE("A process whose main thread has ended is not dead") {
+  const pid_t pid = ::fork();
+  if (pid == 0) {
+    std::thread([] { ::pause(); }).detach();
+    ::syscall(SYS_exit, 0);  // this thread alone; pthread_exit would unwind into the test runner's handlers
+  }
+  REQUIRE(pid > 0);
+  CHECK(Eventually([&] { return ReadStat(pid)->state == 'Z'; }));
+  CHECK(ReadStat(pid)->Lives());
+  CHECK(Identify(pid).has_value());
+  CHECK(::kill(pid, SIGKILL) == 0);
+  CHECK(Eventually([&] { return !ReadStat(pid)->Lives(); }));
+  CHECK(::waitpid(pid, nullptr, 0) == pid);
+
   CHECK(ProcessStat{.state = 'Z', .threads = 2}.Lives());
   CHECK_FALSE(ProcessStat{.state = 'Z'}.Lives());
   CHECK_FALSE(ProcessStat{.state = 'X'}.Lives());
