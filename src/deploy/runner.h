@@ -4,6 +4,7 @@
 // and kept. Chat, forge and log text never becomes part of a step.
 
 #include <chrono>
+#include <cstddef>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -17,8 +18,8 @@ enum class StepsStatus { kSuccess, kFailed };
 
 struct StepsResult {
   StepsStatus status = StepsStatus::kSuccess;
-  /// `$ <step>\n`, the step's output, and on error `ERROR: exit status 1\n`, for each step run. Invalid UTF-8 and ANSI
-  /// escapes are as the steps printed them; cut by the middle at the limit.
+  /// `$ <step>\n`, the step's output, and on error `ERROR: exit status 1\n` on a line of its own, for each step run.
+  /// Invalid UTF-8 and ANSI escapes are as the steps printed them; cut by the middle at the limit, over all steps.
   std::string output;
   /// Text of the step that failed, trimmed; "" on success.
   std::string failed_step;
@@ -28,8 +29,9 @@ struct StepsResult {
 
 struct StepsOptions {
   std::vector<std::string> steps;
+  /// Absolute. Without one every step fails: a step never runs in a directory of ours.
   std::string dir;
-  /// The whole environment of the steps.
+  /// The whole environment of the steps, to which PWD and GIT_TERMINAL_PROMPT are added.
   std::vector<std::string> env;
   /// All steps together.
   std::chrono::milliseconds limit{std::chrono::minutes(30)};

@@ -18,6 +18,7 @@
 #include "async/spawn.h"
 #include "base/text.h"
 #include "os/child_process.h"
+#include "os/head_and_tail.h"
 #include "os/posix.h"
 #include "os/proc_info.h"
 #include "os/unique_fd.h"
@@ -34,55 +35,6 @@ constexpr auto kGroupPoll = 50ms;
 constexpr std::size_t kPiece = std::size_t{64} * 1024;
 // A pipe holds 64 KiB, or up to 1 MiB where a program asks for it (pipe(7)).
 constexpr std::size_t kPipeMost = std::size_t{1024} * 1024;
-
-// The first and the last half of what is added to it.
-class HeadAndTail {
- public:
-  explicit HeadAndTail(std::size_t limit) : head_limit_(limit / 2), tail_limit_(limit - limit / 2) {}
-
-  void Add(std::string_view piece) {
-    total_ += piece.size();
-    const std::size_t to_head = std::min(piece.size(), head_limit_ - head_.size());
-    head_ += piece.substr(0, to_head);
-    tail_ += piece.substr(to_head);
-    // Cut in large steps, so that each byte is moved once on average.
-    if (tail_.size() > 2 * tail_limit_ + kPiece) tail_.erase(0, tail_.size() - tail_limit_);
-  }
-
-  std::string Text() const {
-    if (total_ <= head_limit_ + tail_limit_) return head_ + tail_;
-    const std::string_view head = WithoutCutRuneAtEnd(head_);
-    const std::string_view tail =
-        WithoutCutRuneAtStart(std::string_view(tail_).substr(tail_.size() - std::min(tail_.size(), tail_limit_)));
-    std::string text(head);
-    if (!text.empty() && !text.ends_with('\n')) text += '\n';
-    text += "[... " + std::to_string(total_ - head.size() - tail.size()) + " bytes of output left out ...]\n";
-    text += tail;
-    return text;
-  }
-
- private:
-  static bool IsContinuation(char byte) { return (static_cast<unsigned char>(byte) & 0xC0U) == 0x80U; }
-
-  static std::string_view WithoutCutRuneAtStart(std::string_view text) {
-    for (int i = 0; i < 3 && !text.empty() && IsContinuation(text.front()); ++i) text.remove_prefix(1);
-    return text;
-  }
-  static std::string_view WithoutCutRuneAtEnd(std::string_view text) {
-    for (std::size_t back = 1; back <= 3 && back <= text.size(); ++back) {
-      const std::string_view rune = text.substr(text.size() - back);
-      if (IsContinuation(rune.front())) continue;
-      return base::DecodeRune(rune).valid ? text : text.substr(0, text.size() - back);
-    }
-    return text;
-  }
-
-  std::size_t head_limit_;
-  std::size_t tail_limit_;
-  std::size_t total_ = 0;
-  std::string head_;
-  std::string tail_;
-};
 
 // One command under way: shared by RunCommand and its two helpers, which may outlive it for a moment.
 struct Run {

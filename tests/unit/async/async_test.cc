@@ -37,6 +37,10 @@ Task<void> Collect(Mailbox<int>& mailbox, std::vector<int>& seen) {
   while (auto value = co_await mailbox.Pop()) seen.push_back(*value);
 }
 
+Task<void> WaitBounded(Event& event) {
+  co_await event.WaitFor(1h);
+}
+
 Task<void> WaitForever(Event& event, bool& unwound) {
   struct Flag {
     bool& flag;
@@ -107,6 +111,19 @@ TEST_CASE("Event is one-shot and may be set twice") {
   event.Set();
   event.Set();
   CHECK(RunTask(loop, event.WaitFor(1h)));
+}
+
+TEST_CASE("a bounded wait that is cancelled is no failure of its group's") {
+  boost::asio::io_context loop(1);
+  TaskGroup group(loop.get_executor());
+  Event never(loop.get_executor());
+  bool failed = false;
+  group.OnFailure([&failed](const std::string&) { failed = true; });
+  group.Spawn("bounded waiter", WaitBounded(never));
+  RunTask(loop, Sleep(1ms));
+  group.Cancel();
+  CHECK(RunTask(loop, group.Join(5s)));
+  CHECK_FALSE(failed);
 }
 
 TEST_CASE("LatestWins keeps the newest value only") {
