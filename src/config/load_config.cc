@@ -7,6 +7,7 @@
 #include <map>
 #include <utility>
 
+#include "base/result.h"
 #include "base/text.h"
 #include "config/fields.h"
 #include "config/load.h"
@@ -255,7 +256,7 @@ LoadResult<Config> LoadConfig(const std::string& path) {
   if (!text) return std::unexpected(Problems{"reading config: " + text.error().what});
   std::error_code error;
   const std::filesystem::path absolute = std::filesystem::absolute(path, error);
-  if (error) return std::unexpected(Problems{fmt::format("reading config: {}: {}", path, error.message())});
+  if (error) return std::unexpected(Problems{"reading config: " + FailErrno(error.value(), path).error().what});
   return ParseConfig(path, *text, ResolvePath(absolute.parent_path().string(), "."));
 }
 

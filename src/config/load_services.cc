@@ -6,6 +6,7 @@
 #include <map>
 #include <utility>
 
+#include "base/result.h"
 #include "base/text.h"
 #include "config/fields.h"
 #include "config/load.h"
@@ -238,7 +239,7 @@ std::expected<std::vector<ServiceFile>, std::string> ListFiles(const std::string
       return std::unexpected(fmt::format("{}: more than {} service files", dir, kMaxFiles));
     files.push_back({file, std::string(name)});
   }
-  if (error) return std::unexpected(fmt::format("{}: {}", dir, error.message()));
+  if (error) return std::unexpected(FailErrno(error.value(), dir).error().what);
   std::ranges::sort(files, {}, &ServiceFile::file);
   return files;
 }

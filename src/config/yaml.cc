@@ -56,11 +56,13 @@ class TreeBuilder final : public YAML::EventHandler {
     Count(named->second.size, copy.mark);
     if (stack_.size() + named->second.depth > kMaxDepth) throw Stop{{copy.mark, TooDeep()}};
     sizes_ += named->second.size;
+    if (!stack_.empty()) stack_.back().depth = std::max(stack_.back().depth, named->second.depth + 1);
     Place(std::move(copy));
   }
 
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                 const std::string& value) override {
+    if (tag != "?") last_quoted_ = mark;
     Node node = Make(tag == "?" ? Node::Kind::kPlain : Node::Kind::kQuoted, mark, value);
     if (!IsUntagged(tag) && tag != "tag:yaml.org,2002:str") Problem(node.mark, "tags are not supported; remove it");
     Add(std::move(node), anchor);
@@ -77,6 +79,11 @@ class TreeBuilder final : public YAML::EventHandler {
     Open(Node::Kind::kMap, mark, tag, anchor, "tag:yaml.org,2002:map");
   }
   void OnMapEnd() override { Close(); }
+
+  // Where the innermost collection that is still open began.
+  Mark Innermost() const { return stack_.empty() ? Mark{} : stack_.back().node.mark; }
+  // Of the last scalar that may be in quotes: its place, or that of the anchor before it.
+  std::optional<YAML::Mark> LastQuoted() const { return last_quoted_; }
 
   Document Take() && { return {std::move(root_), std::move(problems_)}; }
 
@@ -191,6 +198,7 @@ class TreeBuilder final : public YAML::EventHandler {
   std::vector<Frame> stack_;
   std::map<YAML::anchor_t, Anchored> anchors_;
   std::vector<YamlProblem> problems_;
+  std::optional<YAML::Mark> last_quoted_;
   // Nodes held in memory, copies for aliases included.
   std::size_t nodes_ = 0;
   // Nodes of the tree so far.
@@ -237,6 +245,39 @@ std::optional<YamlProblem> FindBadByte(std::string_view text) {
   return std::nullopt;
 }
 
+// yaml-cpp 0.7 takes the end of the file for the closing quote when only a line end and blanks come before it. Nothing
+// can follow such a scalar, so the last one tells. `start` is its offset, or that of the anchor and tag before it.
+bool IsClosed(std::string_view text, std::size_t start) {
+  constexpr std::string_view kBlanks = " \t\r\n";
+  std::size_t at = std::min(start, text.size());
+  while (at < text.size() && (text[at] == '&' || text[at] == '!' || text[at] == '#')) {
+    at = text.find_first_of(text[at] == '#' ? "\n" : kBlanks, at);
+    at = std::min(text.find_first_not_of(kBlanks, std::min(at, text.size())), text.size());
+  }
+  if (at == text.size() || (text[at] != '"' && text[at] != '\'')) return true;
+  const char quote = text[at];
+  for (++at; at < text.size(); ++at) {
+    if (text[at] == '\\' && quote == '"') {
+      ++at;
+    } else if (text[at] == quote) {
+      // Between single quotes, two of them stand for one.
+      if (quote == '"' || at + 1 == text.size() || text[at + 1] != quote) return true;
+      ++at;
+    }
+  }
+  return false;
+}
+
+YamlProblem Translate(const YAML::Exception& error, Mark innermost) {
+  const std::string_view message = error.msg;
+  // At the end of the file, where yaml-cpp notices it, it helps nobody.
+  if (message == YAML::ErrorMsg::END_OF_MAP_FLOW) return {innermost, "the { that opens here is never closed"};
+  if (message == YAML::ErrorMsg::END_OF_SEQ_FLOW) return {innermost, "the [ that opens here is never closed"};
+  const Mark mark = error.mark.is_null() ? innermost : ToMark(error.mark);
+  if (message == YAML::ErrorMsg::BAD_FILE) return {mark, "nested too deep"};
+  return {mark, base::EscapeControls(base::FirstRunes(message, 200))};
+}
+
 }  // namespace
 
 const char* Node::KindName() const {
@@ -255,6 +296,9 @@ const char* Node::KindName() const {
 }
 
 Document ParseYaml(std::string_view text) {
+  // Editors on Windows write it; it would shift every column of the first line.
+  constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+  if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
   if (auto bad = FindBadByte(text)) return {Node{}, {std::move(*bad)}};
   TreeBuilder builder;
   std::vector<YamlProblem> ending;
@@ -265,12 +309,14 @@ Document ParseYaml(std::string_view text) {
       NextDocument next;
       parser.HandleNextDocument(next);
     }
+    const auto quoted = builder.LastQuoted();
+    if (quoted && !IsClosed(text, static_cast<std::size_t>(std::max(quoted->pos, 0)))) {
+      ending.push_back({ToMark(*quoted), "the quote that opens here is never closed"});
+    }
   } catch (const Stop& stop) {
     ending.push_back(stop.problem);
   } catch (const YAML::Exception& error) {
-    // "bad file" is what its limit on nesting says.
-    const std::string what = error.msg == "bad file" ? "nested too deep" : error.msg;
-    ending.push_back({ToMark(error.mark), base::EscapeControls(base::FirstRunes(what, 200))});
+    ending.push_back(Translate(error, builder.Innermost()));
   }
   Document document = std::move(builder).Take();
   for (YamlProblem& problem : ending) document.problems.push_back(std::move(problem));

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "config/load.h"
+#include "support.h"
 
 using namespace shipmate::config;
 
