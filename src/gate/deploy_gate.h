@@ -17,7 +17,11 @@ namespace shipmate::gate {
 
 /// What became of a push for one service.
 struct PushDecision {
-  enum class Kind { kDeployed, kAwaitsConfirmation, kRefused };
+  enum class Kind {
+    kDeployed,            ///< a deploy is queued
+    kAwaitsConfirmation,  ///< nothing happens until a person says yes
+    kRefused,             ///< nothing happens; `why` says the reason
+  };
   std::string service;
   Kind kind = Kind::kRefused;
   std::string why;  ///< for a person
@@ -30,16 +34,18 @@ class DeployGate {
       : manager_(manager), notifier_(notifier), confirmations_(confirmations) {}
 
   /// A verified push: each service of that repository and branch is announced, then deployed or asked for. Empty when
-  /// no service fits.
+  /// no service fits. One service's refusal does not keep the others from their deploy.
   std::vector<PushDecision> HandlePush(const service::WebhookInfo& info);
-  /// A person's deploy.
+  /// A person's deploy: never asks.
   Result<service::DeployTicket> RequestDeploy(const std::string& service, const std::string& actor);
   /// Answers the pending confirmation of `service` with yes. kNotFound when none is pending; the failure of the
-  /// deploy request otherwise.
+  /// deploy request otherwise. The deploy carries the push that was announced.
   Result<service::DeployTicket> Confirm(const std::string& service, const std::string& actor);
   std::vector<Pending> ListPending() { return confirmations_.List(); }
 
  private:
+  PushDecision DecidePush(const std::string& name, const service::WebhookInfo& info);
+
   service::Manager& manager_;
   service::Notifier& notifier_;
   ConfirmationTracker& confirmations_;
