@@ -6,6 +6,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <csignal>
@@ -55,25 +57,20 @@ std::optional<std::string> SearchPath(const std::string& name, const std::string
   if (name.empty()) return std::nullopt;
   for (const std::string_view element : base::Split(path, ':')) {
     // An empty element has always meant the current directory.
-    const std::string candidate = (element.empty() ? "." : std::string(element)) + "/" + name;
+    std::string candidate = fmt::format("{}/{}", element.empty() ? "." : element, name);
     const bool relative = candidate.front() != '/';
-    if (IsExecutableFile(relative && !dir.empty() ? dir + "/" + candidate : candidate)) return candidate;
+    if (IsExecutableFile(relative && !dir.empty() ? fmt::format("{}/{}", dir, candidate) : candidate)) return candidate;
   }
   return std::nullopt;
 }
 
 Result<void> CheckDirectory(const std::string& dir) {
   if (dir.empty()) return {};
+  const std::string attempt = "chdir " + dir;
   struct stat info{};
-  int error = 0;
-  if (::stat(dir.c_str(), &info) != 0) {
-    error = errno;
-  } else if (!S_ISDIR(info.st_mode)) {
-    error = ENOTDIR;
-  } else if (::faccessat(AT_FDCWD, dir.c_str(), X_OK, AT_EACCESS) != 0) {
-    error = errno;
-  }
-  if (error != 0) return FailErrnoAs(Errc::kSpawn, error, "chdir " + dir);
+  if (::stat(dir.c_str(), &info) != 0) return FailErrnoAs(Errc::kSpawn, errno, attempt);
+  if (!S_ISDIR(info.st_mode)) return FailErrnoAs(Errc::kSpawn, ENOTDIR, attempt);
+  if (::faccessat(AT_FDCWD, dir.c_str(), X_OK, AT_EACCESS) != 0) return FailErrnoAs(Errc::kSpawn, errno, attempt);
   return {};
 }
 

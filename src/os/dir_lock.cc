@@ -1,6 +1,7 @@
 #include "os/dir_lock.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/types.h>
@@ -45,22 +46,23 @@ Result<DirLock> DirLock::Take(const std::string& dir) {
   for (int turn = 0; turn < kTries; ++turn) {
     UniqueFd fd(internal::RetryInterrupted(
         [&] { return ::open(path.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0600); }));
-    if (!fd) return FailErrno(errno, attempt + ": opening " + path);
+    if (!fd) return FailErrno(errno, fmt::format("{}: opening {}", attempt, path));
     struct stat info{};
-    if (::fstat(fd.Get(), &info) != 0) return FailErrno(errno, attempt + ": looking at " + path);
-    if (!S_ISREG(info.st_mode)) return Fail(Errc::kInvalid, attempt + ": " + path + " is not a regular file");
+    if (::fstat(fd.Get(), &info) != 0) return FailErrno(errno, fmt::format("{}: looking at {}", attempt, path));
+    if (!S_ISREG(info.st_mode)) return Fail(Errc::kInvalid, fmt::format("{}: {} is not a regular file", attempt, path));
     if (internal::RetryInterrupted([&] { return ::flock(fd.Get(), LOCK_EX | LOCK_NB); }) != 0) {
       if (errno != EWOULDBLOCK) return FailErrno(errno, attempt);
-      return Fail(Errc::kBusy, "state directory " + dir + " is in use by another shipmate" + HolderPhrase(fd.Get()));
+      return Fail(Errc::kBusy,
+                  fmt::format("state directory {} is in use by another shipmate{}", dir, HolderPhrase(fd.Get())));
     }
     if (!IsStillNamed(fd.Get(), path)) continue;
     const std::string pid = std::to_string(::getpid()) + "\n";
     if (::ftruncate(fd.Get(), 0) != 0 || ::pwrite(fd.Get(), pid.data(), pid.size(), 0) < 0) {
-      return FailErrno(errno, attempt + ": writing our pid into " + path);
+      return FailErrno(errno, fmt::format("{}: writing our pid into {}", attempt, path));
     }
     return DirLock(std::move(fd));
   }
-  return Fail(Errc::kBusy, attempt + ": " + path + " is removed again and again");
+  return Fail(Errc::kBusy, fmt::format("{}: {} is removed again and again", attempt, path));
 }
 
 }  // namespace shipmate::os

@@ -1,6 +1,7 @@
 #include "os/files.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -183,9 +184,9 @@ Result<void> MakeDirectories(const std::string& path, unsigned mode) {
     // Not EEXIST alone: mkdir of a directory on a read-only file system says EROFS, of an automounted one EACCES.
     if (::stat(part.c_str(), &info) == 0) {
       if (S_ISDIR(info.st_mode)) continue;
-      return Fail(Errc::kInvalid, attempt + ": " + part + " is not a directory");
+      return Fail(Errc::kInvalid, fmt::format("{}: {} is not a directory", attempt, part));
     }
-    return FailErrno(error, attempt + (end == std::string::npos ? "" : ": " + part));
+    return FailErrno(error, end == std::string::npos ? attempt : fmt::format("{}: {}", attempt, part));
   }
   return {};
 }

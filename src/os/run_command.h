@@ -25,7 +25,7 @@ struct CommandOptions {
   std::chrono::milliseconds limit{std::chrono::seconds(30)};
   /// At most this many bytes of output are kept: the first half and the last half of it, with a line between that says
   /// how many were left out.
-  std::size_t output_limit = 1024 * 1024;
+  std::size_t output_limit = std::size_t{1024} * 1024;
   /// After the program itself has ended, its output is still read for this long if something keeps the pipe open.
   std::chrono::milliseconds linger{200};
   /// Called with each piece of output as it comes, never after RunCommand has returned or was cancelled. May be empty;
