@@ -42,11 +42,15 @@ FLOORS['app'] = list(FLOORS)
 PLATFORMS = ['platforms/discord', 'platforms/mattermost', 'platforms/console']
 
 
+ANY, PRIVATE = 'any', 'private'
+
+
 class Library:
     """Where one library may be seen: `places` are floors, or single files under src/; `limit` bounds the number of
-    files in each floor; `headers` tells whether a header may include it."""
+    files in each floor; `headers` tells whether a header may include it: never, PRIVATE for one that stays within its floor,
+    or ANY."""
 
-    def __init__(self, pattern, places, limit=None, headers=False):
+    def __init__(self, pattern, places, limit=None, headers=None):
         self.pattern = re.compile(pattern)
         self.places = places
         self.limit = limit
@@ -58,11 +62,11 @@ ASYNC_UP = [floor for floor in FLOORS if floor not in ('base', 'config')]
 # The first pattern that matches an include decides, so narrow ones stand before wide ones.
 LIBRARIES = {
     'spdlog': Library(r'spdlog/', ['base'], limit=1),
-    'fmt': Library(r'fmt/', list(FLOORS), headers=True),
+    'fmt': Library(r'fmt/', list(FLOORS), headers=ANY),
     'Beast': Library(r'boost/beast', ['net'], limit=4),
-    'OpenSSL': Library(r'openssl/|boost/asio/ssl', ['net']),
+    'OpenSSL': Library(r'openssl/|boost/asio/ssl', ['net'], headers=PRIVATE),
     'Boost.JSON': Library(r'boost/json', ['service', 'webhook', 'web'] + PLATFORMS),
-    'Asio': Library(r'boost/(asio|system)[/.]', ASYNC_UP, headers=True),
+    'Asio': Library(r'boost/(asio|system)[/.]', ASYNC_UP, headers=ANY),
     'zlib': Library(r'zlib\.h$', ['net']),
     'yaml-cpp': Library(r'yaml-cpp/', ['config'], limit=1),
     'SQLite': Library(r'sqlite3', ['store']),
@@ -73,10 +77,10 @@ LIBRARIES = {
     'libsystemd': Library(r'systemd/', ['app']),
     # Names of system types are harmless anywhere; calls into the system belong to os, and to the few that own a
     # descriptor of another kind.
-    'POSIX types': Library(r'sys/types\.h$', list(FLOORS), headers=True),
+    'POSIX types': Library(r'sys/types\.h$', list(FLOORS), headers=ANY),
     'POSIX': Library(r'(sys|linux|net|netinet|arpa)/|(unistd|fcntl|signal|spawn|poll|sched|dirent|dlfcn|grp|pwd|netdb|'
                      r'syslog|termios|pthread|semaphore|ftw|glob|fnmatch|regex|time|errno|string|stdlib|stdio|limits)'
-                     r'\.h$', ['os', 'net', 'platforms/console', 'app'], headers=True),
+                     r'\.h$', ['os', 'net', 'platforms/console', 'app'], headers=ANY),
 }
 
 # Libraries of which each floor gets one file only.
@@ -156,6 +160,9 @@ def problems(source_root):
     """One sentence for each violation in the tree under `source_root`/src."""
     found = []
     seen = {}  # (library, floor) -> files
+    private = {}  # header that may not leave its floor -> the library it shows
+    crossings = []  # (where, floor, header of another floor, its floor)
+    within = {}  # header -> headers of its own floor that it includes
     src = pathlib.Path(source_root) / 'src'
     files = sorted(path for path in src.rglob('*') if path.suffix in ('.h', '.cc'))
     for path in files:
@@ -178,8 +185,12 @@ def problems(source_root):
                 other = floor_of(target)
                 if other is None:
                     found.append(f'{where}: "{target}" is not a path that starts with a floor')
-                elif other != floor and other not in FLOORS[floor]:
+                elif other == floor:
+                    within.setdefault(name, set()).add(target)
+                elif other not in FLOORS[floor]:
                     found.append(f'{where}: {floor} may not include {other} ("{target}")')
+                else:
+                    crossings.append((where, floor, target, other))
                 continue
             if target in STANDARD:
                 continue
@@ -194,8 +205,10 @@ def problems(source_root):
             rule = LIBRARIES[library]
             if floor not in rule.places:
                 found.append(f'{where}: {library} is not for {floor} (<{target}>)')
-            elif header and not rule.headers:
+            elif header and rule.headers is None:
                 found.append(f'{where}: {library} may be seen in a .cc only (<{target}>)')
+            elif header and rule.headers == PRIVATE:
+                private[name] = library
             seen.setdefault((library, floor), set()).add(name)
         for what, pattern, allowed, instead in BANNED:
             if allowed.match(name):
@@ -203,6 +216,17 @@ def problems(source_root):
             for match in pattern.finditer(code):
                 line = code.count('\n', 0, match.start()) + 1
                 found.append(f'{name}:{line}: {what} is banned; {instead}')
+    grown = True
+    while grown:
+        grown = False
+        for name, targets in within.items():
+            shown = targets & private.keys()
+            if shown and name not in private:
+                private[name] = private[min(shown)]
+                grown = True
+    for where, floor, target, other in crossings:
+        if target in private:
+            found.append(f'{where}: "{target}" shows {private[target]}, and is private to {other}')
     for (library, floor), names in sorted(seen.items()):
         limit = 1 if (floor, library) in ONE_FILE else LIBRARIES[library].limit
         if limit is not None and len(names) > limit:
@@ -278,10 +302,17 @@ class PlantedViolations(unittest.TestCase):
         self.refused({'os/a.cc': '#include <curl/curl.h>\n'}, 'no library that the plan knows')
 
     def test_libraries_that_no_header_may_show(self):
-        for name, header in [('net/a.h', 'boost/beast/core.hpp'), ('net/a.h', 'openssl/ssl.h'), ('config/a.h', 'yaml-cpp/yaml.h'),
+        for name, header in [('net/a.h', 'boost/beast/core.hpp'), ('config/a.h', 'yaml-cpp/yaml.h'),
                              ('store/a.h', 'sqlite3.h'), ('base/a.h', 'spdlog/spdlog.h'), ('webhook/a.h', 'simdjson.h')]:
             with self.subTest(header):
                 self.refused({name: f'#pragma once\n#include <{header}>\n'}, 'in a .cc only')
+
+    def test_a_header_that_shows_a_library_stays_in_its_floor(self):
+        files = {'net/a.h': '#pragma once\n#include <openssl/ssl.h>\n', 'net/b.h': '#pragma once\n#include "net/a.h"\n',
+                 'net/c.cc': '#include "net/b.h"\n', 'net/d.h': '#pragma once\n'}
+        self.accepted({**files, 'web/a.cc': '#include "net/d.h"\n'})
+        self.refused({**files, 'web/a.cc': '#include "net/a.h"\n'}, '"net/a.h" shows OpenSSL, and is private to net')
+        self.refused({**files, 'web/a.cc': '#include "net/b.h"\n'}, '"net/b.h" shows OpenSSL, and is private to net')
 
     def test_libraries_of_few_files(self):
         beast = '#include <boost/beast/http.hpp>\n'

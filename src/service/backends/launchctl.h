@@ -73,7 +73,7 @@ class LaunchctlBackend final : public Backend {
   std::chrono::milliseconds Uptime() const override { return std::chrono::milliseconds{0}; }
   std::string LogFile() const override { return ""; }
 
-  const LaunchctlOptions& options() const { return options_; }
+  const LaunchctlOptions& Options() const { return options_; }
 
  private:
   Task<Result<std::optional<LaunchdJob>>> Look();

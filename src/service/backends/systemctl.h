@@ -84,7 +84,7 @@ class SystemctlBackend final : public Backend {
   std::chrono::milliseconds Uptime() const override;
   std::string LogFile() const override { return ""; }
 
-  const SystemctlOptions& options() const { return options_; }
+  const SystemctlOptions& Options() const { return options_; }
 
  private:
   Task<Result<UnitLook>> Look();

@@ -21,6 +21,10 @@ struct KnownCause {
   std::string_view cure;
 };
 
+constexpr std::string_view kNoUserSystemd =
+    "this user has no systemd of its own: loginctl enable-linger <user>, and XDG_RUNTIME_DIR=/run/user/<uid> in the "
+    "environment";
+
 constexpr std::array kKnownCauses{
     KnownCause{"a password is required", Errc::kAuth, "give this user a NOPASSWD rule for systemctl in sudoers"},
     KnownCause{"is not in the sudoers file", Errc::kAuth, "give this user a NOPASSWD rule for systemctl in sudoers"},
@@ -29,10 +33,9 @@ constexpr std::array kKnownCauses{
                "allow it by a polkit rule, or set sudo: true in the service's file"},
     KnownCause{"Access denied", Errc::kAuth, "allow it by a polkit rule, or set sudo: true in the service's file"},
     KnownCause{"insufficient permissions", Errc::kAuth, "add this user to the group systemd-journal"},
-    KnownCause{
-        "XDG_RUNTIME_DIR", Errc::kRefused,
-        "this user has no systemd of its own: loginctl enable-linger <user>, and XDG_RUNTIME_DIR=/run/user/<uid> "
-        "in the environment"},
+    // Said by --user where no XDG_RUNTIME_DIR leads to a user's bus.
+    KnownCause{"No medium found", Errc::kRefused, kNoUserSystemd},
+    KnownCause{"XDG_RUNTIME_DIR", Errc::kRefused, kNoUserSystemd},
     KnownCause{"Failed to connect to bus", Errc::kRefused, "systemd does not run here, or does not answer"},
     KnownCause{"has not been booted with systemd", Errc::kRefused, "systemd does not run here"},
     KnownCause{"not found", Errc::kNotFound, ""},

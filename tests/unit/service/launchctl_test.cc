@@ -205,7 +205,7 @@ TEST_CASE_FIXTURE(Fixture, "launchctl: there is nothing to adopt or to save") {
   BackendContext context;
   context.service.service_name = "com.foo";
   const auto made = MakeLaunchctlBackend(context);
-  CHECK(dynamic_cast<const LaunchctlBackend&>(*made).options().label == "com.foo");
+  CHECK(dynamic_cast<const LaunchctlBackend&>(*made).Options().label == "com.foo");
 }
 
 }  // namespace shipmate::service::backends

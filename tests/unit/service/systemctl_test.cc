@@ -72,16 +72,16 @@ struct Fixture {
 
 TEST_CASE_FIXTURE(Fixture, "systemctl: the backend keeps what it was made with") {
   const auto backend = Backend(UnitScope::kUser, UnitPrivilege::kOwn, "web.service");
-  CHECK(backend.options().unit == "web.service");
-  CHECK(backend.options().scope == UnitScope::kUser);
-  CHECK(backend.options().privilege == UnitPrivilege::kOwn);
+  CHECK(backend.Options().unit == "web.service");
+  CHECK(backend.Options().scope == UnitScope::kUser);
+  CHECK(backend.Options().privilege == UnitPrivilege::kOwn);
 
   BackendContext context;
   context.service.service_name = "db.service";
   context.service.sudo = true;
   context.clock = &clock;
   const auto made = MakeSystemctlBackend(context);
-  const auto& options = dynamic_cast<const SystemctlBackend&>(*made).options();
+  const auto& options = dynamic_cast<const SystemctlBackend&>(*made).Options();
   CHECK(options.unit == "db.service");
   CHECK(options.scope == UnitScope::kSystem);
   CHECK(options.privilege == UnitPrivilege::kSudo);

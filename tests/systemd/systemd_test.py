@@ -1,0 +1,304 @@
+"""The unit backend against a real systemd, booted for the purpose in namespaces of its own.
+
+The root of that machine is made once by debootstrap, from the mirror that this machine's apt uses, and kept in the build
+directory. Each run boots on a copy in memory, so nothing of it is left behind, whatever happens: not a process, not a
+mount, not a cgroup. Every wait has a limit.
+
+Usage: systemd_test.py TEST_BINARY CACHE_FOLDER [unittest arguments...]
+"""
+
+import fcntl
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+HERE = pathlib.Path(__file__).resolve().parent
+BINARY = None
+CACHE = None
+
+PACKAGES = 'systemd,systemd-sysv,dbus'
+TOOLS = ['debootstrap', 'unshare', 'nsenter', 'setpriv', 'pivot_root', 'ldd', 'apt-get']
+MAKE_LIMIT_S = 900
+BOOT_LIMIT_S = 120
+SUITE_LIMIT_S = 300
+# What boots by itself in a fresh Debian, and has no business here.
+MASKED = ['apt-daily.timer', 'apt-daily-upgrade.timer', 'dpkg-db-backup.timer', 'e2scrub_all.timer', 'fstrim.timer',
+          'console-getty.service', 'getty.target', 'systemd-logind.service', 'systemd-networkd-wait-online.service']
+
+
+class Missing(Exception):
+    """This machine lacks what the test needs; the text says what."""
+
+
+def text_of(argv, limit=60):
+    return subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=limit, check=True).stdout
+
+
+# --- the root ---------------------------------------------------------------------------------------------------------
+
+
+def suite_here():
+    release = pathlib.Path('/etc/os-release').read_text(encoding='utf-8')
+    found = re.search(r'^VERSION_CODENAME="?(\w+)', release, re.MULTILINE)
+    if not found or not pathlib.Path('/usr/share/debootstrap/scripts', found.group(1)).exists():
+        raise Missing('debootstrap does not know this distribution')
+    return found.group(1)
+
+
+def mirror_here(suite):
+    """The mirror that apt uses for `suite` on this machine."""
+    listed = text_of(['apt-get', 'indextargets', '--format', '$(CODENAME) $(SUITE) $(REPO_URI)', 'Identifier: Packages'])
+    for line in listed.splitlines():
+        codename, name, uri = line.split(' ', 2)
+        if suite in (codename, name):
+            return uri
+    raise Missing(f'apt has no source for {suite}')
+
+
+def environment_of_debootstrap():
+    """Ours, with the proxy that apt is told to use."""
+    environment = dict(os.environ, DEBIAN_FRONTEND='noninteractive', LC_ALL='C')
+    for scheme in ('http', 'https'):
+        told = text_of(['apt-config', 'shell', 'proxy', f'Acquire::{scheme}::Proxy']).strip()
+        if told.startswith("proxy='") and told != "proxy='DIRECT'":
+            environment[f'{scheme}_proxy'] = told[len("proxy='"):-1]
+    return environment
+
+
+def make_root(cache):
+    """The root folder under `cache`, made now unless it is there already."""
+    cache.mkdir(parents=True, exist_ok=True)
+    with open(cache / 'systemd-root.lock', 'w', encoding='utf-8') as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        suite = suite_here()
+        root, stamp = cache / 'systemd-root', cache / 'systemd-root.made'
+        wanted = f'{suite} {PACKAGES} {" ".join(MASKED)}\n'
+        if root.is_dir() and stamp.exists() and stamp.read_text(encoding='utf-8') == wanted:
+            return root
+        stamp.unlink(missing_ok=True)
+        shutil.rmtree(root, ignore_errors=True)
+        # Of its own mounts (a /proc in the new root) nothing is left either, even when it is killed.
+        argv = ['setpriv', '--pdeathsig', 'KILL', 'unshare', '--fork', '--kill-child', '--pid', '--mount', '--mount-proc',
+                'debootstrap', '--variant=minbase', f'--include={PACKAGES}', suite, str(root), mirror_here(suite)]
+        try:
+            made = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                                  errors='replace', env=environment_of_debootstrap(), timeout=MAKE_LIMIT_S, check=False)
+            status, said = made.returncode, made.stdout
+        except subprocess.TimeoutExpired as late:
+            status, said = 1, (late.stdout or b'').decode(errors='replace')
+        if status != 0:
+            last = ' / '.join(said.strip().splitlines()[-3:])
+            if re.search(r'Failed getting release|Couldn.t download|Retrieving InRelease\s*$', said):
+                raise Missing(f'no package mirror can be reached: {last}')
+            raise RuntimeError(f'debootstrap failed: {last}')
+        for unit in MASKED:
+            link = root / 'etc/systemd/system' / unit
+            link.unlink(missing_ok=True)
+            link.symlink_to('/dev/null')
+        for spare in ('var/cache/apt', 'var/lib/apt/lists', 'usr/share/doc', 'usr/share/man', 'usr/share/locale'):
+            shutil.rmtree(root / spare, ignore_errors=True)
+        stamp.write_text(wanted, encoding='utf-8')
+        return root
+
+
+# --- the machine ------------------------------------------------------------------------------------------------------
+
+
+def own_cgroups(name):
+    """A new cgroup called `name` below ours in each hierarchy that systemd manages; leftovers of the dead are removed."""
+    ours = {}
+    for line in pathlib.Path('/proc/self/cgroup').read_text(encoding='utf-8').splitlines():
+        _, controllers, path = line.split(':', 2)
+        ours[controllers] = path
+    made = []
+    for line in pathlib.Path('/proc/self/mountinfo').read_text(encoding='utf-8').splitlines():
+        before, _, after = line.partition(' - ')
+        kind, _, options = after.split(' ', 2)
+        shown, mounted = before.split(' ')[3:5]
+        if kind == 'cgroup2':
+            controllers = ''
+        elif kind == 'cgroup' and 'name=systemd' in options:
+            controllers = 'name=systemd'
+        else:
+            continue
+        path = ours.get(controllers, '/')
+        below = path[len(shown):] if shown != '/' and path.startswith(shown) else path
+        parent = pathlib.Path(mounted + below)
+        if not parent.is_dir():
+            continue
+        for stale in parent.glob('shipmate-systemd-*'):
+            if not pathlib.Path('/proc', stale.name.rpartition('-')[2]).exists():
+                remove_cgroup(stale, 0)
+        (parent / name).mkdir()
+        made.append(parent / name)
+    return made
+
+
+def remove_cgroup(path, limit):
+    """Removes the tree of cgroups at `path`; False when something still lives in it after `limit` seconds."""
+    end = time.monotonic() + limit
+    while True:
+        for folder, _, _ in os.walk(path, topdown=False):
+            try:
+                os.rmdir(folder)
+            except OSError:
+                pass
+        if not path.exists():
+            return True
+        if time.monotonic() >= end:
+            return False
+        time.sleep(0.1)
+
+
+def libraries_of(binary):
+    """(file, name) of each shared library of `binary` that a minimal root may lack: all but those of the C library, which
+    is the root's own."""
+    of_libc = re.compile(r'(ld-linux|libc\.|libm\.|libdl\.|librt\.|libpthread\.|libresolv\.)')
+    for line in text_of(['ldd', str(binary)]).splitlines():
+        found = re.match(r'\s*(\S+) => (/\S+)', line)
+        if found and not of_libc.match(found.group(1)):
+            yield pathlib.Path(found.group(2)).resolve(), found.group(1)
+
+
+class Machine:
+    """A booted systemd. Ends with this process at the latest."""
+
+    INSIDE = '/opt/shipmate'
+
+    def __init__(self, root, binary):
+        self.scratch = pathlib.Path(tempfile.mkdtemp(prefix='shipmate-systemd-'))
+        self.cgroups = []
+        self.outer = None
+        self.init = None
+        try:
+            self._boot(root, binary)
+        except BaseException:
+            self.stop()
+            raise
+
+    def _boot(self, root, binary):
+        for name in ('mount', 'log', 'binds'):
+            (self.scratch / name).mkdir() if name == 'mount' else (self.scratch / name).touch()
+        binds = [(binary, f'{self.INSIDE}/test')] + [(file, f'{self.INSIDE}/lib/{name}') for file, name in libraries_of(binary)]
+        (self.scratch / 'binds').write_text(''.join(f'{source} {target}\n' for source, target in binds), encoding='utf-8')
+        self.cgroups = own_cgroups(f'shipmate-systemd-{os.getpid()}')
+        with open(self.scratch / 'said', 'wb') as said:
+            self.outer = subprocess.Popen(
+                ['sh', str(HERE / 'boot.sh'), 'outer', *map(str, self.cgroups), '--', str(root), str(self.scratch / 'mount'),
+                 str(HERE / 'units'), str(self.scratch / 'binds'), str(self.scratch / 'log')],
+                stdin=subprocess.DEVNULL, stdout=said, stderr=subprocess.STDOUT, start_new_session=True)
+        end = time.monotonic() + BOOT_LIMIT_S
+        state = 'nothing'
+        while time.monotonic() < end:
+            if self.outer.poll() is not None:
+                break
+            self.init = self.init or self._child_of(self.outer.pid)
+            if self.init:
+                _, state = self.run(['systemctl', 'is-system-running'], 20)
+                if state.strip() in ('running', 'degraded'):
+                    return
+            time.sleep(0.2)
+        said = (self.scratch / 'said').read_text(errors='replace') + (self.scratch / 'log').read_text(errors='replace')
+        raise RuntimeError(f'systemd did not come up ({state.strip()}):\n' + said[-4000:])
+
+    @staticmethod
+    def _child_of(parent):
+        for stat in pathlib.Path('/proc').glob('[0-9]*/stat'):
+            try:
+                fields = stat.read_text().rpartition(')')[2].split()
+            except OSError:
+                continue  # it has just ended
+            if int(fields[1]) == parent:
+                return int(stat.parent.name)
+        return None
+
+    def run(self, argv, limit):
+        """(exit status, output) of a command inside."""
+        inside = ['nsenter', '-t', str(self.init), '--mount', '--uts', '--ipc', '--net', '--pid', '--cgroup', '--wd=/',
+                  '/usr/bin/env', '-i', 'PATH=/usr/sbin:/usr/bin:/sbin:/bin', *argv]
+        try:
+            done = subprocess.run(inside, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                                  errors='replace', timeout=limit, check=False)
+            return done.returncode, done.stdout
+        except subprocess.TimeoutExpired as late:
+            return -1, (late.stdout or b'').decode(errors='replace') + f'\n{argv[0]} did not end within {limit} s\n'
+
+    def stop(self):
+        """Ends it at once; its first process takes all others with it. What is left behind, as sentences."""
+        left = []
+        if self.outer is not None:
+            self.outer.kill()
+            try:
+                self.outer.wait(20)
+            except subprocess.TimeoutExpired:
+                left.append(f'process {self.outer.pid} does not end')
+        for cgroup in self.cgroups:
+            if not remove_cgroup(cgroup, 30):
+                left.append(f'cgroup {cgroup} is not empty')
+        if str(self.scratch) in pathlib.Path('/proc/self/mounts').read_text(encoding='utf-8'):
+            left.append(f'something is mounted below {self.scratch}')
+        else:
+            shutil.rmtree(self.scratch, ignore_errors=True)
+        return left
+
+
+# --- the tests --------------------------------------------------------------------------------------------------------
+
+
+def why_not_here():
+    if os.geteuid() != 0:
+        return 'only root may make namespaces and mounts'
+    lacking = [tool for tool in TOOLS if not shutil.which(tool)]
+    if lacking:
+        return f'not installed: {", ".join(lacking)}'
+    probe = subprocess.run(['unshare', '--fork', '--pid', '--mount', '--uts', '--ipc', '--net', '--cgroup', 'true'],
+                           capture_output=True, text=True, timeout=30, check=False)
+    return f'no namespaces here: {probe.stderr.strip()}' if probe.returncode != 0 else None
+
+
+class RealSystemd(unittest.TestCase):
+
+    @classmethod
+    def setUpClass(cls):
+        reason = why_not_here()
+        if reason:
+            raise unittest.SkipTest(reason)
+        try:
+            root = make_root(CACHE)
+        except Missing as missing:
+            raise unittest.SkipTest(str(missing)) from missing
+        cls.machine = Machine(root, BINARY)
+
+    @classmethod
+    def tearDownClass(cls):
+        left = cls.machine.stop()
+        if left:
+            raise AssertionError('; '.join(left))
+
+    def cases_pass(self, suite, as_user):
+        argv = [*as_user, '/usr/bin/env', f'LD_LIBRARY_PATH={Machine.INSIDE}/lib', 'ASAN_OPTIONS=detect_leaks=0',
+                f'{Machine.INSIDE}/test', f'--test-suite={suite}', '--no-colors']
+        status, said = self.machine.run(argv, SUITE_LIMIT_S)
+        self.assertEqual(status, 0, said)
+        ran = re.search(r'test cases:\s+(\d+) \|\s+(\d+) passed', said)
+        self.assertTrue(ran and int(ran.group(1)) > 0 and ran.group(1) == ran.group(2), said)
+
+    def test_as_root(self):
+        self.cases_pass('root', [])
+
+    def test_as_a_user_without_rights(self):
+        self.cases_pass('stranger', ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'])
+
+
+if __name__ == '__main__':
+    if len(sys.argv) < 3:
+        sys.exit(__doc__)
+    BINARY = pathlib.Path(sys.argv.pop(1)).resolve()
+    CACHE = pathlib.Path(sys.argv.pop(1)).resolve()
+    unittest.main(verbosity=1)
