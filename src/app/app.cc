@@ -1,0 +1,364 @@
+#include "app/app.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <boost/asio/io_context.hpp>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "app/backend_registry.h"
+#include "app/platform_registry.h"
+#include "async/latch.h"
+#include "async/offload.h"
+#include "async/spawn.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mask.h"
+#include "base/time_text.h"
+#include "chat/chat_notifier.h"
+#include "chat/dispatcher.h"
+#include "chat/hub.h"
+#include "chat/outbox.h"
+#include "chat/verbs.h"
+#include "config/load.h"
+#include "gate/confirmation.h"
+#include "gate/deploy_gate.h"
+#include "os/child_process.h"
+#include "os/dir_lock.h"
+#include "os/exit_watch.h"
+#include "os/files.h"
+#include "os/signals.h"
+#include "platforms/console/console.h"
+#include "service/manager.h"
+#include "service/notifier.h"
+
+namespace shipmate::app {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::size_t kWorkers = 2;
+constexpr auto kConfirmationTtl = 10min;
+constexpr auto kChatReadyLimit = 30s;
+constexpr auto kHubLimit = 5s;
+constexpr auto kOutboxLimit = 5s;
+constexpr auto kJoinLimit = 3s;
+
+/// Everything read before a service is touched.
+struct Settings {
+  config::Config config;
+  config::Env env;
+  std::vector<config::ServiceConfig> services;
+  std::vector<std::string> warnings;
+};
+
+void Append(std::vector<std::string>& to, const std::vector<std::string>& from) {
+  to.insert(to.end(), from.begin(), from.end());
+}
+
+std::expected<Settings, config::Problems> LoadSettings(const Options& options) {
+  Settings settings;
+  config::Problems problems;
+  auto env = config::LoadEnv(options.env, config::ProcessEnvironment());
+  if (env) {
+    settings.env = std::move(env->value);
+    Append(settings.warnings, env->warnings);
+  } else {
+    Append(problems, env.error());
+  }
+  auto loaded = config::LoadConfig(options.config);
+  if (!loaded) {
+    Append(problems, loaded.error());
+    return std::unexpected(std::move(problems));
+  }
+  settings.config = std::move(loaded->value);
+  Append(settings.warnings, loaded->warnings);
+  auto services = config::LoadServices(settings.config.services_dir, settings.config.base_dir);
+  if (services) {
+    settings.services = std::move(services->value);
+    Append(settings.warnings, services->warnings);
+  } else {
+    Append(problems, services.error());
+  }
+  if (!problems.empty()) return std::unexpected(std::move(problems));
+  return settings;
+}
+
+// Secrets that came by the environment stay readable in /proc/PID/environ until their bytes are overwritten there.
+void WipeSecretsFromEnvironment() {
+  for (const std::string& name : config::SecretNames()) {
+    if (char* value = std::getenv(name.c_str())) {
+      std::memset(value, 0, std::strlen(value));
+      unsetenv(name.c_str());
+    }
+  }
+}
+
+class App {
+ public:
+  App(const Options& options, Settings settings, std::shared_ptr<const base::Masker> masker)
+      : options_(options),
+        settings_(std::move(settings)),
+        masker_(std::move(masker)),
+        loop_(1),
+        pool_(kWorkers),
+        verbs_(chat::Verbs::BuiltIn()),
+        confirmations_(clock_, kConfirmationTtl),
+        outbox_(loop_.get_executor(), masker_),
+        stop_(loop_.get_executor()),
+        background_(loop_.get_executor()),
+        platforms_(loop_.get_executor()) {}
+
+  int Run() {
+    async::Spawn(loop_.get_executor(), "shipmate", Main());
+    loop_.run();
+    return exit_status_;
+  }
+
+ private:
+  Task<void> Main() {
+    background_.Spawn("reaper", os::ReapOrphans());
+    chat_notifier_ = std::make_unique<chat::ChatNotifier>(outbox_, clock_, settings_.config.prefix);
+    notifiers_.Add(*chat_notifier_);
+
+    auto manager = co_await service::Manager::Create(
+        loop_.get_executor(),
+        {.config = settings_.config,
+         .services = settings_.services,
+         .backends = Backends(),
+         .environment = os::InheritedEnvironment(config::SecretNames()),
+         .clock = &clock_,
+         .pool = &pool_},
+        notifiers_);
+    if (!manager) {
+      std::fprintf(stderr, "shipmate: %s\n", manager.error().what.c_str());
+      exit_status_ = 1;
+      co_await EndBackground();
+      co_return;
+    }
+    manager_ = std::move(*manager);
+    gate_ = std::make_unique<gate::DeployGate>(*manager_, notifiers_, confirmations_);
+    dispatcher_ = std::make_unique<chat::Dispatcher>(chat::Desk{.manager = *manager_,
+                                                                .gate = *gate_,
+                                                                .verbs = verbs_,
+                                                                .clock = clock_,
+                                                                .frontends = [this] { return FrontendHealth(); }});
+    hub_ = std::make_unique<chat::Hub>(loop_.get_executor(), *dispatcher_, outbox_, settings_.config.prefix);
+
+    StartFrontends();
+    background_.Spawn("signals", WatchSignals());
+    background_.Spawn("self-deploy", WatchSelfDeploy());
+    background_.Spawn("start-up", StartWanted());
+    co_await stop_.Wait();
+    co_await Shutdown();
+  }
+
+  std::vector<std::pair<std::string, chat::Health>> FrontendHealth() const {
+    std::vector<std::pair<std::string, chat::Health>> health;
+    for (const auto& frontend : frontends_) health.emplace_back(frontend->Name(), frontend->GetHealth());
+    return health;
+  }
+
+  void StartFrontends() {
+    std::vector<std::string> warnings;
+    frontends_ = CreateFrontends({.executor = loop_.get_executor(),
+                                  .config = settings_.config,
+                                  .env = settings_.env,
+                                  .clock = clock_},
+                                 warnings);
+    for (const std::string& warning : warnings) LogWarn(warning);
+    if (frontends_.empty() && !options_.interactive) {
+      LogWarn("no chat platform is set up: services run, but nobody can command them; set up a platform in " +
+              options_.config + ", or start with --interactive");
+    }
+    for (const auto& frontend : frontends_) {
+      outbox_.Add(*frontend);
+      platforms_.Spawn(frontend->Name(), RunPlatform(*frontend));
+    }
+    if (options_.interactive) {
+      frontends_.push_back(platforms::console::CreateConsole(loop_.get_executor(), masker_));
+      outbox_.Add(*frontends_.back());
+      platforms_.Spawn("console", RunConsole(*frontends_.back()));
+    }
+  }
+
+  Task<void> RunPlatform(chat::Frontend& frontend) {
+    const auto ended = co_await frontend.Run(*hub_);
+    if (!ended) LogError(frontend.Name() + ": " + ended.error().what);
+  }
+
+  Task<void> RunConsole(chat::Frontend& console) {
+    const auto ended = co_await console.Run(*hub_);
+    if (!ended) LogError("console: " + ended.error().what);
+    stop_.Set();
+  }
+
+  // Services that a person did not stop are brought up; then, once chat listens, the news may be told.
+  Task<void> StartWanted() {
+    for (const auto& frontend : frontends_) {
+      if (frontend->Name() == "console") continue;
+      async::Event ready(loop_.get_executor());
+      background_.Spawn(frontend->Name() + " ready", WaitReady(*frontend, ready));
+      co_await ready.WaitFor(kChatReadyLimit);
+    }
+    manager_->SignalReady();
+  }
+
+  Task<void> WaitReady(chat::Frontend& frontend, async::Event& ready) {
+    co_await frontend.Ready();
+    ready.Set();
+  }
+
+  Task<void> WatchSignals() {
+    os::SignalWatcher signals(loop_.get_executor(), {SIGINT, SIGTERM, SIGHUP});
+    for (;;) {
+      const int signal = co_await signals.Next();
+      if (signal == SIGHUP) {
+        co_await Reload();
+      } else if (stop_.IsSet()) {
+        std::fputs("shipmate: second signal: ending at once; services go on running\n", stderr);
+        _exit(1);
+      } else {
+        stop_.Set();
+      }
+    }
+  }
+
+  Task<void> Reload() {
+    const auto result = co_await manager_->Reload();
+    if (!result) {
+      for (const std::string& problem : result.error()) LogError("reload: nothing changed: " + problem);
+      co_return;
+    }
+    for (const std::string& warning : result->warnings) LogWarn(warning);
+    LogInfo(fmt::format("reload: {} changed, {} new, {} removed", result->changed.size(), result->added.size(),
+                        result->removed.size()));
+  }
+
+  Task<void> WatchSelfDeploy() {
+    co_await manager_->ShutdownRequested().Wait();
+    LogInfo("self-deploy complete, shutting down");
+    stop_.Set();
+  }
+
+  Task<void> Shutdown() {
+    const auto views = co_await manager_->Views();
+    co_await hub_->Close(kHubLimit);
+    co_await manager_->Stop();
+    co_await outbox_.Close(kOutboxLimit);
+    platforms_.Cancel();
+    if (!co_await platforms_.Join(kJoinLimit)) LogWarn("a chat platform did not end in time");
+    SayWhatRuns(views);
+    co_await EndBackground();
+  }
+
+  void SayWhatRuns(const std::vector<service::ServiceView>& views) const {
+    std::string running;
+    std::size_t count = 0;
+    for (const auto& view : views) {
+      if (view.kind != config::ServiceKind::kProcess || view.pid == 0) continue;
+      ++count;
+      running += fmt::format("{}{} (pid {})", running.empty() ? "" : ", ", view.name, view.pid);
+    }
+    const std::string line =
+        count == 0 ? "Shipmate ended. No service process is running."
+                   : fmt::format("Shipmate ended. {} go{} on running: {}. The next start takes {} over.",
+                                 count == 1 ? "1 service" : fmt::format("{} services", count), count == 1 ? "es" : "",
+                                 running, count == 1 ? "it" : "them");
+    if (options_.interactive) std::fprintf(stdout, "%s\n", line.c_str());
+    LogInfo(line);
+  }
+
+  Task<void> EndBackground() {
+    background_.Cancel();
+    co_await background_.Join(kJoinLimit);
+    loop_.stop();
+  }
+
+  // Constant after construction.
+  const Options options_;
+  const Settings settings_;
+  const std::shared_ptr<const base::Masker> masker_;
+
+  base::SystemClock clock_;
+  boost::asio::io_context loop_;
+  async::WorkerPool pool_;
+  chat::Verbs verbs_;
+  gate::ConfirmationTracker confirmations_;
+  chat::Outbox outbox_;
+  service::MultiNotifier notifiers_;
+  async::Event stop_;
+  std::unique_ptr<chat::ChatNotifier> chat_notifier_;
+  std::unique_ptr<service::Manager> manager_;
+  std::unique_ptr<gate::DeployGate> gate_;
+  std::unique_ptr<chat::Dispatcher> dispatcher_;
+  std::unique_ptr<chat::Hub> hub_;
+  std::vector<std::unique_ptr<chat::Frontend>> frontends_;
+  async::TaskGroup background_;
+  async::TaskGroup platforms_;
+  int exit_status_ = 0;
+};
+
+}  // namespace
+
+int Run(const Options& options) {
+  auto settings = LoadSettings(options);
+  if (!settings) {
+    for (const std::string& problem : settings.error()) std::fprintf(stderr, "shipmate: %s\n", problem.c_str());
+    return 2;
+  }
+  if (options.check_config) {
+    for (const std::string& warning : settings->warnings) std::fprintf(stderr, "shipmate: %s\n", warning.c_str());
+    std::printf("%s: good, %zu services\n", options.config.c_str(), settings->services.size());
+    return 0;
+  }
+  WipeSecretsFromEnvironment();
+
+  const std::string& state_dir = settings->config.state_dir;
+  if (const auto made = os::MakeDirectories(state_dir, 0750); !made) {
+    std::fprintf(stderr, "shipmate: create state dir: %s\n", made.error().what.c_str());
+    return 1;
+  }
+  const auto lock = os::DirLock::Take(state_dir);
+  if (!lock) {
+    std::fprintf(stderr, "shipmate: %s\n", lock.error().what.c_str());
+    return 1;
+  }
+
+  auto masker = std::make_shared<base::Masker>();
+  masker->Add(settings->env.discord_token);
+  masker->Add(settings->env.mattermost_token);
+  masker->Add(settings->env.github_webhook_secret);
+
+  base::LogOptions log;
+  log.level = options.verbose ? base::LogLevel::kDebug : base::LogLevel::kInfo;
+  log.masker = masker;
+  // A terminal that is being typed into is no place for log lines.
+  if (options.interactive && isatty(STDIN_FILENO) != 0) {
+    if (const auto made = os::MakeDirectories(settings->config.log_dir, 0750); !made) {
+      std::fprintf(stderr, "shipmate: create log dir: %s\n", made.error().what.c_str());
+      return 1;
+    }
+    log.file = settings->config.log_dir + "/shipmate.log";
+  }
+  base::InitLog(log);
+  for (const std::string& warning : settings->warnings) LogWarn(warning);
+
+  int exit_status = 1;
+  {
+    App app(options, std::move(*settings), masker);
+    exit_status = app.Run();
+  }
+  base::ShutdownLog();
+  return exit_status;
+}
+
+}  // namespace shipmate::app

@@ -1,0 +1,28 @@
+#include "app/backend_registry.h"
+
+#include "service/backends/launchctl.h"
+#include "service/backends/process.h"
+#include "service/backends/systemctl.h"
+
+namespace shipmate::app {
+
+namespace {
+
+std::unique_ptr<service::Backend> MakeBackend(service::BackendContext context) {
+  switch (context.service.kind) {
+    case config::ServiceKind::kProcess:
+      return std::make_unique<service::backends::ProcessBackend>(std::move(context));
+    case config::ServiceKind::kSystemd:
+      return std::make_unique<service::backends::SystemctlBackend>(std::move(context));
+    case config::ServiceKind::kLaunchd:
+      return std::make_unique<service::backends::LaunchctlBackend>(std::move(context));
+    case config::ServiceKind::kNone: break;
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+service::BackendFactory Backends() { return &MakeBackend; }
+
+}  // namespace shipmate::app
