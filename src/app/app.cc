@@ -129,15 +129,14 @@ class App {
     chat_notifier_ = std::make_unique<chat::ChatNotifier>(outbox_, clock_, settings_.config.prefix);
     notifiers_.Add(*chat_notifier_);
 
-    auto manager = co_await service::Manager::Create(
-        loop_.get_executor(),
-        {.config = settings_.config,
-         .services = settings_.services,
-         .backends = Backends(),
-         .environment = os::InheritedEnvironment(config::SecretNames()),
-         .clock = &clock_,
-         .pool = &pool_},
-        notifiers_);
+    auto manager = co_await service::Manager::Create(loop_.get_executor(),
+                                                     {.config = settings_.config,
+                                                      .services = settings_.services,
+                                                      .backends = Backends(),
+                                                      .environment = os::InheritedEnvironment(config::SecretNames()),
+                                                      .clock = &clock_,
+                                                      .pool = &pool_},
+                                                     notifiers_);
     if (!manager) {
       std::fprintf(stderr, "shipmate: %s\n", manager.error().what.c_str());
       exit_status_ = 1;
@@ -146,11 +145,10 @@ class App {
     }
     manager_ = std::move(*manager);
     gate_ = std::make_unique<gate::DeployGate>(*manager_, notifiers_, confirmations_);
-    dispatcher_ = std::make_unique<chat::Dispatcher>(chat::Desk{.manager = *manager_,
-                                                                .gate = *gate_,
-                                                                .verbs = verbs_,
-                                                                .clock = clock_,
-                                                                .frontends = [this] { return FrontendHealth(); }});
+    dispatcher_ = std::make_unique<chat::Dispatcher>(
+        chat::Desk{.manager = *manager_, .gate = *gate_, .verbs = verbs_, .clock = clock_, .frontends = [this] {
+                     return FrontendHealth();
+                   }});
     hub_ = std::make_unique<chat::Hub>(loop_.get_executor(), *dispatcher_, outbox_, settings_.config.prefix);
 
     StartFrontends();
@@ -169,11 +167,9 @@ class App {
 
   void StartFrontends() {
     std::vector<std::string> warnings;
-    frontends_ = CreateFrontends({.executor = loop_.get_executor(),
-                                  .config = settings_.config,
-                                  .env = settings_.env,
-                                  .clock = clock_},
-                                 warnings);
+    frontends_ = CreateFrontends(
+        {.executor = loop_.get_executor(), .config = settings_.config, .env = settings_.env, .clock = clock_},
+        warnings);
     for (const std::string& warning : warnings) LogWarn(warning);
     if (frontends_.empty() && !options_.interactive) {
       LogWarn("no chat platform is set up: services run, but nobody can command them; set up a platform in " +
@@ -268,11 +264,11 @@ class App {
       ++count;
       running += fmt::format("{}{} (pid {})", running.empty() ? "" : ", ", view.name, view.pid);
     }
-    const std::string line =
-        count == 0 ? "Shipmate ended. No service process is running."
-                   : fmt::format("Shipmate ended. {} go{} on running: {}. The next start takes {} over.",
-                                 count == 1 ? "1 service" : fmt::format("{} services", count), count == 1 ? "es" : "",
-                                 running, count == 1 ? "it" : "them");
+    const std::string line = count == 0
+                                 ? "Shipmate ended. No service process is running."
+                                 : fmt::format("Shipmate ended. {} go{} on running: {}. The next start takes {} over.",
+                                               count == 1 ? "1 service" : fmt::format("{} services", count),
+                                               count == 1 ? "es" : "", running, count == 1 ? "it" : "them");
     if (options_.interactive) std::fprintf(stdout, "%s\n", line.c_str());
     LogInfo(line);
   }

@@ -16,13 +16,16 @@ std::unique_ptr<service::Backend> MakeBackend(service::BackendContext context) {
       return std::make_unique<service::backends::SystemctlBackend>(std::move(context));
     case config::ServiceKind::kLaunchd:
       return std::make_unique<service::backends::LaunchctlBackend>(std::move(context));
-    case config::ServiceKind::kNone: break;
+    case config::ServiceKind::kNone:
+      break;
   }
   return nullptr;
 }
 
 }  // namespace
 
-service::BackendFactory Backends() { return &MakeBackend; }
+service::BackendFactory Backends() {
+  return &MakeBackend;
+}
 
 }  // namespace shipmate::app

@@ -41,7 +41,8 @@ class Console final : public chat::Frontend {
 
   Task<Result<void>> Run(chat::Inbox& inbox) override {
     inbox_ = &inbox;
-    auto editor = LineEditor::Open(executor_, kPrompt, [&inbox](const std::string& line) { return inbox.Complete(line); });
+    auto editor =
+        LineEditor::Open(executor_, kPrompt, [&inbox](const std::string& line) { return inbox.Complete(line); });
     if (editor) {
       editor_ = std::move(*editor);
       Print("Shipmate. Type 'help' for the commands, Ctrl-D to leave; services go on running.");

@@ -6,6 +6,7 @@
 
 #include <memory>
 
+#include "base/mask.h"
 #include "chat/frontend.h"
 
 namespace shipmate::platforms::console {

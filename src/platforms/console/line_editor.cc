@@ -144,7 +144,11 @@ Result<std::unique_ptr<LineEditor>> LineEditor::Open(Executor executor, std::str
 LineEditor::LineEditor(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 LineEditor::~LineEditor() = default;
 
-Task<std::optional<std::string>> LineEditor::NextLine() { return impl_->NextLine(); }
-void LineEditor::Print(const std::string& text) { impl_->Print(text); }
+Task<std::optional<std::string>> LineEditor::NextLine() {
+  return impl_->NextLine();
+}
+void LineEditor::Print(const std::string& text) {
+  impl_->Print(text);
+}
 
 }  // namespace shipmate::platforms::console

@@ -1,8 +1,8 @@
 #pragma once
 
-// LineEditor: libedit on the terminal behind standard input, driven by the loop: history, completion, the usual keys. It
-// opens the terminal anew, twice: Asio makes the descriptor it waits on non-blocking, for everyone who shares it, and
-// the shell that started us does. libedit's state is global, so there may be one at a time.
+// LineEditor: libedit on the terminal behind standard input, driven by the loop: history, completion, the usual keys.
+// It opens the terminal anew, twice: Asio makes the descriptor it waits on non-blocking, for everyone who shares it,
+// and the shell that started us does. libedit's state is global, so there may be one at a time.
 
 #include <functional>
 #include <memory>

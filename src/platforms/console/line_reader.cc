@@ -14,7 +14,7 @@
 namespace shipmate::platforms::console {
 
 LineReader::LineReader(const Executor& executor, int fd) : stream_(executor) {
-  struct stat info {};
+  struct stat info{};
   if (fstat(fd, &info) != 0) {
     ended_ = true;
     return;

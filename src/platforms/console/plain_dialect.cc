@@ -5,16 +5,22 @@
 namespace shipmate::platforms::console {
 
 // A screenful or two: more belongs into a pager, by the log file's path.
-std::size_t PlainDialect::MessageLimit() const { return 64 * 1024; }
+std::size_t PlainDialect::MessageLimit() const {
+  return 64 * 1024;
+}
 
-std::string PlainDialect::Escape(std::string_view text) const { return base::EscapeControls(text); }
+std::string PlainDialect::Escape(std::string_view text) const {
+  return base::EscapeControls(text);
+}
 
 std::string PlainDialect::Bold(std::string_view text) const {
   const std::string escaped = Escape(text);
   return emphasis_ == Emphasis::kAnsi ? "\x1b[1m" + escaped + "\x1b[0m" : escaped;
 }
 
-std::string PlainDialect::Code(std::string_view text) const { return "`" + Escape(text) + "`"; }
+std::string PlainDialect::Code(std::string_view text) const {
+  return "`" + Escape(text) + "`";
+}
 
 std::string PlainDialect::Link(std::string_view text, std::string_view url) const {
   return Escape(text) + " (" + Escape(url) + ")";
@@ -33,6 +39,8 @@ std::string PlainDialect::EscapeForBlock(std::string_view text) const {
   return out;
 }
 
-std::string PlainDialect::Fence(std::string_view escaped) const { return std::string(escaped); }
+std::string PlainDialect::Fence(std::string_view escaped) const {
+  return std::string(escaped);
+}
 
 }  // namespace shipmate::platforms::console

@@ -24,7 +24,8 @@ void Take(const json::object& object, const char* name, Number& target) {
 }
 
 void Take(const json::object& object, const char* name, std::chrono::milliseconds& target) {
-  if (const auto* value = object.if_contains(name)) target = std::chrono::milliseconds(value->to_number<std::int64_t>());
+  if (const auto* value = object.if_contains(name))
+    target = std::chrono::milliseconds(value->to_number<std::int64_t>());
 }
 
 net::HttpResponse Say(World& world, const json::object& body) {
@@ -65,31 +66,30 @@ net::HttpResponse Interact(World& world, const json::object& body) {
                     {"name", Text(body, "name", "status")},
                     {"type", 1},
                     {"options", options != nullptr ? *options : json::array()}};
-  world.Dispatch("INTERACTION_CREATE",
-                 {{"id", interaction.id},
-                  {"application_id", world.settings.application_id},
-                  {"type", 2},
-                  {"data", data},
-                  {"guild_id", world.settings.guild_id},
-                  {"channel_id", interaction.channel},
-                  {"channel", {{"id", interaction.channel}, {"type", 0}}},
-                  {"member",
-                   {{"user", World::PersonUser("220000000000000002", "alice")},
-                    {"roles", json::array()},
-                    {"joined_at", "2024-01-02T03:04:05.000000+00:00"},
-                    {"deaf", false},
-                    {"mute", false},
-                    {"flags", 0},
-                    {"permissions", "2147483647"}}},
-                  {"token", interaction.token},
-                  {"version", 1},
-                  {"app_permissions", "309237763136"},
-                  {"locale", "en-US"},
-                  {"guild_locale", "en-US"},
-                  {"entitlements", json::array()},
-                  {"authorizing_integration_owners", json::object()},
-                  {"context", 0},
-                  {"attachment_size_limit", 10485760}});
+  world.Dispatch("INTERACTION_CREATE", {{"id", interaction.id},
+                                        {"application_id", world.settings.application_id},
+                                        {"type", 2},
+                                        {"data", data},
+                                        {"guild_id", world.settings.guild_id},
+                                        {"channel_id", interaction.channel},
+                                        {"channel", {{"id", interaction.channel}, {"type", 0}}},
+                                        {"member",
+                                         {{"user", World::PersonUser("220000000000000002", "alice")},
+                                          {"roles", json::array()},
+                                          {"joined_at", "2024-01-02T03:04:05.000000+00:00"},
+                                          {"deaf", false},
+                                          {"mute", false},
+                                          {"flags", 0},
+                                          {"permissions", "2147483647"}}},
+                                        {"token", interaction.token},
+                                        {"version", 1},
+                                        {"app_permissions", "309237763136"},
+                                        {"locale", "en-US"},
+                                        {"guild_locale", "en-US"},
+                                        {"entitlements", json::array()},
+                                        {"authorizing_integration_owners", json::object()},
+                                        {"context", 0},
+                                        {"attachment_size_limit", 10485760}});
   return Answer({{"id", interaction.id}, {"token", interaction.token}});
 }
 
@@ -113,9 +113,6 @@ net::HttpResponse AddFault(World& world, const json::object& body) {
   Faults& faults = world.faults;
   if (body.contains("mute_acks")) faults.mute_acks = Flag(body, "mute_acks");
   if (body.contains("mute_hello")) faults.mute_hello = Flag(body, "mute_hello");
-  if (const auto* status = body.if_contains("refuse_upgrade")) {
-    faults.refuse_upgrades.push_back(status->to_number<unsigned>());
-  }
   if (const auto* code = body.if_contains("close_on_identify")) {
     faults.close_on_identify.push_back(code->to_number<std::uint16_t>());
   }

@@ -64,13 +64,6 @@ Gateway::Gateway(Executor executor, World& world) : executor_(std::move(executor
   };
 }
 
-std::optional<unsigned> Gateway::RefuseUpgrade() {
-  if (world_.faults.refuse_upgrades.empty()) return std::nullopt;
-  const unsigned status = world_.faults.refuse_upgrades.front();
-  world_.faults.refuse_upgrades.pop_front();
-  return status;
-}
-
 Task<void> Gateway::CloseNow(std::shared_ptr<Connection> connection, std::uint16_t code) {
   co_await connection->socket->Close(code, "", kCloseLimit);
 }
@@ -219,27 +212,70 @@ Task<bool> Gateway::Identify(std::shared_ptr<Connection> connection, json::objec
 
   json::array channels;
   for (const std::string& id : world_.settings.channels) {
-    channels.push_back({{"id", id}, {"type", 0}, {"name", "ops"}, {"position", 0}, {"permission_overwrites", json::array()},
-                        {"nsfw", false}, {"topic", nullptr}, {"last_message_id", nullptr}, {"rate_limit_per_user", 0},
-                        {"parent_id", nullptr}, {"flags", 0}});
+    channels.push_back({{"id", id},
+                        {"type", 0},
+                        {"name", "ops"},
+                        {"position", 0},
+                        {"permission_overwrites", json::array()},
+                        {"nsfw", false},
+                        {"topic", nullptr},
+                        {"last_message_id", nullptr},
+                        {"rate_limit_per_user", 0},
+                        {"parent_id", nullptr},
+                        {"flags", 0}});
   }
-  json::object everyone{{"id", world_.settings.guild_id}, {"name", "@everyone"}, {"color", 0}, {"hoist", false},
-                        {"icon", nullptr}, {"unicode_emoji", nullptr}, {"position", 0},
-                        {"permissions", "2248473465835073"}, {"managed", false}, {"mentionable", false}, {"flags", 0}};
-  json::object guild{{"id", world_.settings.guild_id}, {"name", "ops"}, {"icon", nullptr}, {"splash", nullptr},
-                     {"discovery_splash", nullptr}, {"owner_id", "220000000000000002"}, {"afk_channel_id", nullptr},
-                     {"afk_timeout", 300}, {"verification_level", 0}, {"default_message_notifications", 0},
-                     {"explicit_content_filter", 0}, {"roles", json::array{everyone}}, {"emojis", json::array()},
-                     {"features", json::array()}, {"mfa_level", 0}, {"application_id", nullptr},
-                     {"system_channel_id", nullptr}, {"system_channel_flags", 0}, {"rules_channel_id", nullptr},
-                     {"vanity_url_code", nullptr}, {"description", nullptr}, {"banner", nullptr}, {"premium_tier", 0},
-                     {"preferred_locale", "en-US"}, {"public_updates_channel_id", nullptr}, {"nsfw_level", 0},
-                     {"stickers", json::array()}, {"premium_progress_bar_enabled", false},
-                     {"safety_alerts_channel_id", nullptr}, {"joined_at", "2024-01-02T03:04:05.000000+00:00"},
-                     {"large", false}, {"unavailable", false}, {"member_count", 2}, {"voice_states", json::array()},
-                     {"members", json::array()}, {"channels", channels}, {"threads", json::array()},
-                     {"presences", json::array()}, {"stage_instances", json::array()},
-                     {"guild_scheduled_events", json::array()}, {"soundboard_sounds", json::array()}};
+  json::object everyone{{"id", world_.settings.guild_id},
+                        {"name", "@everyone"},
+                        {"color", 0},
+                        {"hoist", false},
+                        {"icon", nullptr},
+                        {"unicode_emoji", nullptr},
+                        {"position", 0},
+                        {"permissions", "2248473465835073"},
+                        {"managed", false},
+                        {"mentionable", false},
+                        {"flags", 0}};
+  json::object guild{{"id", world_.settings.guild_id},
+                     {"name", "ops"},
+                     {"icon", nullptr},
+                     {"splash", nullptr},
+                     {"discovery_splash", nullptr},
+                     {"owner_id", "220000000000000002"},
+                     {"afk_channel_id", nullptr},
+                     {"afk_timeout", 300},
+                     {"verification_level", 0},
+                     {"default_message_notifications", 0},
+                     {"explicit_content_filter", 0},
+                     {"roles", json::array{everyone}},
+                     {"emojis", json::array()},
+                     {"features", json::array()},
+                     {"mfa_level", 0},
+                     {"application_id", nullptr},
+                     {"system_channel_id", nullptr},
+                     {"system_channel_flags", 0},
+                     {"rules_channel_id", nullptr},
+                     {"vanity_url_code", nullptr},
+                     {"description", nullptr},
+                     {"banner", nullptr},
+                     {"premium_tier", 0},
+                     {"preferred_locale", "en-US"},
+                     {"public_updates_channel_id", nullptr},
+                     {"nsfw_level", 0},
+                     {"stickers", json::array()},
+                     {"premium_progress_bar_enabled", false},
+                     {"safety_alerts_channel_id", nullptr},
+                     {"joined_at", "2024-01-02T03:04:05.000000+00:00"},
+                     {"large", false},
+                     {"unavailable", false},
+                     {"member_count", 2},
+                     {"voice_states", json::array()},
+                     {"members", json::array()},
+                     {"channels", channels},
+                     {"threads", json::array()},
+                     {"presences", json::array()},
+                     {"stage_instances", json::array()},
+                     {"guild_scheduled_events", json::array()},
+                     {"soundboard_sounds", json::array()}};
   world_.Dispatch("GUILD_CREATE", guild);
   co_return true;
 }

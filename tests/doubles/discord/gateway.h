@@ -18,8 +18,6 @@ class Gateway {
  public:
   Gateway(Executor executor, World& world);
 
-  /// The HTTP status to refuse the upgrade with, where a fault asks for it.
-  std::optional<unsigned> RefuseUpgrade();
   /// Serves one socket to its end.
   Task<void> Serve(net::HttpRequest request, std::shared_ptr<net::WebSocket> socket);
 

@@ -1,5 +1,5 @@
-// fake_discord [--cert FILE --key FILE]: a Discord on a free port of 127.0.0.1, over TLS when given a certificate. Prints
-// one line, {"port": N}, when it listens, and serves until its standard input ends.
+// fake_discord [--cert FILE --key FILE]: a Discord on a free port of 127.0.0.1, over TLS when given a certificate.
+// Prints one line, {"port": N}, when it listens, and serves until its standard input ends.
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -23,7 +23,10 @@ namespace {
 class Program {
  public:
   Program(boost::asio::io_context& loop, std::unique_ptr<net::HttpServer> server, bool secure)
-      : loop_(loop), server_(std::move(server)), gateway_(loop.get_executor(), world_), rest_(loop.get_executor(), world_) {
+      : loop_(loop),
+        server_(std::move(server)),
+        gateway_(loop.get_executor(), world_),
+        rest_(loop.get_executor(), world_) {
     world_.secure = secure;
     world_.public_host = fmt::format("127.0.0.1:{}", server_->Port());
     server_->OnRequest([this](net::HttpRequest request) { return Request(std::move(request)); });
@@ -47,8 +50,8 @@ class Program {
     boost::asio::posix::stream_descriptor input(loop_.get_executor(), dup(STDIN_FILENO));
     char byte = 0;
     for (;;) {
-      const auto [error, count] = co_await input.async_read_some(
-          boost::asio::buffer(&byte, 1), boost::asio::as_tuple(boost::asio::use_awaitable));
+      const auto [error, count] = co_await input.async_read_some(boost::asio::buffer(&byte, 1),
+                                                                 boost::asio::as_tuple(boost::asio::use_awaitable));
       if (error) break;
     }
     loop_.stop();
@@ -96,4 +99,6 @@ int Main(int argc, char** argv) {
 
 }  // namespace shipmate::doubles::discord
 
-int main(int argc, char** argv) { return shipmate::doubles::discord::Main(argc, argv); }
+int main(int argc, char** argv) {
+  return shipmate::doubles::discord::Main(argc, argv);
+}

@@ -35,7 +35,9 @@ net::HttpResponse InvalidForm(const std::string& field, const std::string& code,
 }
 
 // 204 carries no Content-Type: discord.js tries to parse what claims to be JSON.
-net::HttpResponse NoContent() { return {.status = 204, .headers = {{"Via", "1.1 google"}}}; }
+net::HttpResponse NoContent() {
+  return {.status = 204, .headers = {{"Via", "1.1 google"}}};
+}
 
 std::optional<json::object> Body(const net::HttpRequest& request) {
   std::string text = request.body;
@@ -194,8 +196,8 @@ net::HttpResponse Rest::CreateMessage(const std::string& channel, const net::Htt
     response.headers.Add("X-RateLimit-Reset-After", fmt::format("{:.3f}", reset.count()));
   };
   if (limited) {
-    net::HttpResponse response = Json(
-        429, {{"message", "You are being rate limited."}, {"retry_after", reset.count()}, {"global", false}});
+    net::HttpResponse response =
+        Json(429, {{"message", "You are being rate limited."}, {"retry_after", reset.count()}, {"global", false}});
     add_bucket_headers(response, 0);
     response.headers.Add("X-RateLimit-Scope", "user");
     response.headers.Add("Retry-After", fmt::format("{:.0f}", reset.count() + 0.5));
@@ -288,7 +290,8 @@ net::HttpResponse Rest::ListMessages(const std::string& channel, const std::stri
   json::array list;
   for (auto message = world_.messages.rbegin(); message != world_.messages.rend() && list.size() < limit; ++message) {
     if (message->channel != channel) continue;
-    if (!after.empty() && (message->id.size() < after.size() || (message->id.size() == after.size() && message->id <= after))) {
+    if (!after.empty() &&
+        (message->id.size() < after.size() || (message->id.size() == after.size() && message->id <= after))) {
       continue;
     }
     list.push_back(message->body);
@@ -309,9 +312,9 @@ net::HttpResponse Rest::AnswerInteraction(const std::string& id, const std::stri
   if (!body || !body->contains("type")) return Failure(400, 50035, "Invalid Form Body");
   found->second.answered = true;
   const auto* data = body->if_contains("data");
-  json::object message = world_.MakeMessage(
-      found->second.channel, world_.BotUser(),
-      data != nullptr && data->is_object() ? Text(data->get_object(), "content") : "");
+  json::object message =
+      world_.MakeMessage(found->second.channel, world_.BotUser(),
+                         data != nullptr && data->is_object() ? Text(data->get_object(), "content") : "");
   found->second.original_id = std::string(message["id"].as_string());
   world_.messages.push_back({.id = found->second.original_id,
                              .channel = found->second.channel,

@@ -6,8 +6,8 @@
 
 namespace shipmate::doubles::discord {
 
-/// The REST side (Discord, API v10): gateway addresses, who am I, messages, interaction answers, commands; with its rate
-/// limits, validation and the duplicates rule of `enforce_nonce`.
+/// The REST side (Discord, API v10): gateway addresses, who am I, messages, interaction answers, commands; with its
+/// rate limits, validation and the duplicates rule of `enforce_nonce`.
 class Rest {
  public:
   Rest(Executor executor, World& world) : executor_(std::move(executor)), world_(world) {}
@@ -20,8 +20,7 @@ class Rest {
   net::HttpResponse CreateMessage(const std::string& channel, const net::HttpRequest& request);
   net::HttpResponse EditMessage(const std::string& channel, const std::string& id, const net::HttpRequest& request);
   net::HttpResponse ListMessages(const std::string& channel, const std::string& query);
-  net::HttpResponse AnswerInteraction(const std::string& id, const std::string& token,
-                                      const net::HttpRequest& request);
+  net::HttpResponse AnswerInteraction(const std::string& id, const std::string& token, const net::HttpRequest& request);
   net::HttpResponse InteractionWebhook(const std::string& token, const std::string& message,
                                        const net::HttpRequest& request);
 

@@ -1,5 +1,7 @@
 #include "doubles/discord/world.h"
 
+#include <algorithm>
+
 namespace shipmate::doubles::discord {
 
 namespace {
@@ -24,7 +26,7 @@ bool Mentions(const json::object& data, const std::string& user) {
   const auto* mentions = data.if_contains("mentions");
   if (mentions == nullptr || !mentions->is_array()) return false;
   for (const auto& mention : mentions->get_array()) {
-    if (mention.at("id") == user) return true;
+    if (mention.at("id").as_string() == user) return true;
   }
   return false;
 }
@@ -45,7 +47,7 @@ void World::Dispatch(const std::string& type, const json::object& data) {
   for (auto& [id, session] : sessions) {
     if (!session->valid || !Wants(*session, type, data)) continue;
     json::object seen = data;
-    const bool own = data.contains("author") && data.at("author").at("id") == settings.bot_id;
+    const bool own = data.contains("author") && data.at("author").at("id").as_string() == settings.bot_id;
     if (type.starts_with("MESSAGE_CREATE") && data.contains("guild_id") && !own &&
         (session->intents & kMessageContent) == 0 && !Mentions(data, settings.bot_id)) {
       seen["content"] = "";
@@ -99,9 +101,9 @@ json::object World::MakeMessage(const std::string& channel, const json::object& 
 }
 
 void World::Trace(json::object entry) {
-  entry["at_ms"] = std::chrono::duration_cast<std::chrono::milliseconds>(
-                       std::chrono::steady_clock::now().time_since_epoch())
-                       .count();
+  entry["at_ms"] =
+      std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now().time_since_epoch())
+          .count();
   trace.push_back(std::move(entry));
 }
 

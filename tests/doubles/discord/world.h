@@ -43,11 +43,10 @@ struct Settings {
 
 /// Faults asked for, each consumed when met unless it says otherwise.
 struct Faults {
-  bool mute_acks = false;                  ///< until switched off: heartbeats are not acknowledged
-  bool mute_hello = false;                 ///< until switched off
-  std::deque<unsigned> refuse_upgrades;    ///< HTTP statuses
+  bool mute_acks = false;   ///< until switched off: heartbeats are not acknowledged
+  bool mute_hello = false;  ///< until switched off
   std::deque<std::uint16_t> close_on_identify;
-  std::deque<json::value> answer_resume;   ///< bool: op 9 with that value; number: close code
+  std::deque<json::value> answer_resume;  ///< bool: op 9 with that value; number: close code
   struct Rest {
     std::string path_contains;
     unsigned status = 500;
