@@ -44,6 +44,7 @@ struct Gateway::Connection {
   std::shared_ptr<Session> session;
   std::unique_ptr<net::ZlibStreamDeflater> deflater;
   std::deque<SteadyTime> received;
+  bool closed_by_server = false;
 };
 
 Gateway::Gateway(Executor executor, World& world) : executor_(std::move(executor)), world_(world) {
@@ -65,6 +66,7 @@ Gateway::Gateway(Executor executor, World& world) : executor_(std::move(executor
 }
 
 Task<void> Gateway::CloseNow(std::shared_ptr<Connection> connection, std::uint16_t code) {
+  connection->closed_by_server = true;
   co_await connection->socket->Close(code, "", kCloseLimit);
 }
 
@@ -105,7 +107,7 @@ Task<void> Gateway::Serve(net::HttpRequest request, std::shared_ptr<net::WebSock
   if (connection->session) {
     if (connection->session->attached == connection.get()) connection->session->send = nullptr;
     // Discord, Gateway, "Disconnecting": a client's 1000 or 1001 ends the session.
-    if (code == 1000 || code == 1001) connection->session->valid = false;
+    if (!connection->closed_by_server && (code == 1000 || code == 1001)) connection->session->valid = false;
   }
   connection->outgoing.Close();
   std::erase_if(connections_, [&](const auto& weak) { return weak.expired() || weak.lock() == connection; });
@@ -113,6 +115,7 @@ Task<void> Gateway::Serve(net::HttpRequest request, std::shared_ptr<net::WebSock
 
 Task<bool> Gateway::CloseWith(std::shared_ptr<Connection> connection, std::uint16_t code, std::string reason) {
   world_.Trace({{"kind", "server-close"}, {"code", code}});
+  connection->closed_by_server = true;
   co_await connection->socket->Close(code, std::move(reason), kCloseLimit);
   co_return false;
 }
