@@ -3,8 +3,10 @@
 // Dispatcher: from a parsed command to what is done and said. The same one serves every platform, the console, and
 // whatever comes later; it alone knows the handlers.
 
+#include <algorithm>
 #include <functional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "async/task.h"
@@ -27,13 +29,27 @@ struct Desk {
   std::function<std::vector<std::pair<std::string, Health>>()> frontends;
 };
 
+/// What a command may touch, by the place where it was given.
+struct Scope {
+  /// The only services that can be seen and commanded from there; empty = all.
+  std::vector<std::string> services;
+
+  bool Limited() const { return !services.empty(); }
+  bool Has(const std::string& service) const {
+    return services.empty() || std::ranges::find(services, service) != services.end();
+  }
+};
+
 class Dispatcher {
  public:
   explicit Dispatcher(Desk desk) : desk_(std::move(desk)) {}
 
   /// Performs `command` for `actor` and gives the answer. An unknown verb, service or a usage error is an answer, too,
-  /// with the nearest names.
-  Task<Message> Dispatch(Command command, Actor actor);
+  /// with the nearest names; then nothing was done to any service.
+  Task<Message> Dispatch(Command command, Actor actor, Scope scope);
+  Task<Message> Dispatch(Command command, Actor actor) {
+    return Dispatch(std::move(command), std::move(actor), Scope());
+  }
   const Desk& GetDesk() const { return desk_; }
 
  private:

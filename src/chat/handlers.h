@@ -1,0 +1,59 @@
+#pragma once
+
+// The handlers: what each command does, and how its answer reads. One function a command; the table names them all, and
+// fits the files of bot-commands/ one to one.
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "chat/arguments.h"
+#include "chat/dispatcher.h"
+
+namespace shipmate::chat {
+
+/// A command whose arguments are checked. It lives in the dispatcher's frame while the handler runs.
+struct Request {
+  const Desk& desk;
+  const config::CommandSpec& spec;
+  const Actor& actor;
+  const Scope& scope;
+  Bound arguments;
+};
+
+using Handler = Task<Message> (*)(const Request& request);
+
+struct NamedHandler {
+  std::string_view verb;
+  Handler run;
+};
+
+const std::vector<NamedHandler>& Handlers();
+
+// handlers.cc
+Task<Message> HandleHelp(const Request& request);
+Task<Message> HandleList(const Request& request);
+Task<Message> HandleCount(const Request& request);
+Task<Message> HandleReload(const Request& request);
+
+// handlers_service.cc
+Task<Message> HandleStart(const Request& request);
+Task<Message> HandleStop(const Request& request);
+Task<Message> HandleRestart(const Request& request);
+Task<Message> HandlePull(const Request& request);
+Task<Message> HandleLogs(const Request& request);
+Task<Message> HandleStartAll(const Request& request);
+Task<Message> HandleStopAll(const Request& request);
+
+// handlers_status.cc
+Task<Message> HandleStatus(const Request& request);
+
+// handlers_deploy.cc
+Task<Message> HandleDeploy(const Request& request);
+Task<Message> HandleConfirm(const Request& request);
+Task<Message> HandleCancel(const Request& request);
+
+/// Whether `spec` is offered where `actor` speaks.
+bool IsOffered(const config::CommandSpec& spec, const Actor& actor);
+
+}  // namespace shipmate::chat

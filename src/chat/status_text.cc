@@ -1,0 +1,151 @@
+#include "chat/status_text.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <string>
+
+#include "base/time_text.h"
+#include "chat/clean.h"
+
+namespace shipmate::chat {
+
+namespace {
+
+// More services than this, and only those that want attention are shown singly.
+constexpr std::size_t kShownSingly = 20;
+constexpr std::size_t kLongestReason = 200;
+
+bool IsRunning(const service::ServiceView& view) {
+  return view.state.status == "running";
+}
+bool IsFailed(const service::ServiceView& view) {
+  return view.state.status == "failed";
+}
+bool IsDeployOnly(const service::ServiceView& view) {
+  return view.kind == config::ServiceKind::kNone;
+}
+bool IsDown(const service::ServiceView& view) {
+  return !IsRunning(view) && !IsDeployOnly(view) && view.state.status != "starting";
+}
+bool DeployFailed(const service::ServiceView& view) {
+  return view.deploy.empty() && view.state.last_result == "failed";
+}
+// It should run, and does not.
+bool IsMissing(const service::ServiceView& view) {
+  return IsFailed(view) || (IsDown(view) && view.desired == service::Desired::kUp);
+}
+bool WantsAttention(const service::ServiceView& view) {
+  return IsMissing(view) || DeployFailed(view) || !view.deploy.empty();
+}
+
+std::string_view Mark(const service::ServiceView& view) {
+  if (IsMissing(view)) return "\u2717";                                       // ballot x
+  if (IsRunning(view)) return "\u25cf";                                       // black circle
+  if (view.state.status == "stopped" || IsDeployOnly(view)) return "\u25cb";  // white circle
+  return "\u2026";                                                            // ellipsis
+}
+
+std::string StateWord(const service::ServiceView& view) {
+  return IsDeployOnly(view) ? "deploys only" : view.state.status;
+}
+
+// "running 3h, deploying 12s"
+std::string StateText(const service::ServiceView& view) {
+  std::string text = StateWord(view);
+  if (IsRunning(view) && view.uptime.count() > 0) text += " " + base::FormatDuration(view.uptime);
+  if (IsMissing(view) && !view.last_exit.empty()) text += ", " + view.last_exit;
+  if (view.deploy == "deploying") {
+    text += ", deploying " + base::FormatDuration(view.deploy_elapsed);
+  } else if (!view.deploy.empty()) {
+    text += ", deploy " + view.deploy;
+  } else if (DeployFailed(view)) {
+    text += ", last deploy failed";
+  }
+  return text;
+}
+
+Text Line(const service::ServiceView& view) {
+  return Text().Plain(std::string(Mark(view)) + " ").Bold(view.name).Plain(" " + StateText(view));
+}
+
+// Down first, then what else wants attention.
+int Urgency(const service::ServiceView& view) {
+  if (IsMissing(view)) return 0;
+  if (DeployFailed(view)) return 1;
+  return view.deploy.empty() ? 3 : 2;
+}
+
+std::string Ago(base::WallTime then, const base::Clock& clock) {
+  return base::FormatDuration(clock.WallNow() - then) + " ago";
+}
+
+}  // namespace
+
+Message StatusDetails(const service::ServiceView& view, const base::Clock& clock) {
+  Message message;
+  message.headline.Plain(std::string(Mark(view)) + " ").Bold(view.name).Plain(": " + StateWord(view));
+  if (view.pid > 0) message.lines.emplace_back(fmt::format("pid {}", view.pid));
+  if (IsRunning(view) && view.uptime.count() > 0) {
+    message.lines.emplace_back("up for " + base::FormatDuration(view.uptime));
+  }
+  if (view.desired == service::Desired::kUp && !IsRunning(view)) message.lines.emplace_back("wanted: up");
+  if (view.desired == service::Desired::kDown) message.lines.emplace_back("wanted: down");
+  if (!view.last_exit.empty()) message.lines.emplace_back("last exit: " + view.last_exit);
+  if (view.state.last_restart != base::WallTime()) {
+    message.lines.emplace_back("last restart: " + Ago(view.state.last_restart, clock));
+  }
+  if (view.deploy == "deploying") {
+    message.lines.emplace_back("deploying for " + base::FormatDuration(view.deploy_elapsed));
+  } else if (!view.deploy.empty()) {
+    message.lines.emplace_back("deploy " + view.deploy);
+  }
+  if (!view.state.last_result.empty() || view.state.last_deploy != base::WallTime()) {
+    Text line("last deploy: " + (view.state.last_result.empty() ? "not finished" : view.state.last_result));
+    if (!view.state.failed_step.empty()) {
+      line.Plain(" at step ").Code(Shorten(view.state.failed_step, kLongestReason));
+    }
+    if (view.state.last_deploy != base::WallTime()) line.Plain(", " + Ago(view.state.last_deploy, clock));
+    message.lines.push_back(std::move(line));
+  }
+  return message;
+}
+
+Message StatusOverview(std::vector<service::ServiceView> views) {
+  Message message;
+  if (views.empty()) {
+    message.headline.Plain("No services configured.");
+    return message;
+  }
+  const auto running = std::ranges::count_if(views, IsRunning);
+  message.headline.Plain(fmt::format("{}/{} running", running, views.size()));
+  if (views.size() <= kShownSingly) {
+    for (const service::ServiceView& view : views) message.lines.push_back(Line(view));
+    return message;
+  }
+  std::ranges::sort(views, [](const service::ServiceView& a, const service::ServiceView& b) {
+    return std::pair(Urgency(a), std::string_view(a.name)) < std::pair(Urgency(b), std::string_view(b.name));
+  });
+  std::size_t quiet_running = 0;
+  std::size_t stopped = 0;
+  std::size_t other = 0;
+  std::size_t attention = 0;
+  for (const service::ServiceView& view : views) {
+    if (WantsAttention(view)) {
+      if (++attention <= kShownSingly) message.lines.push_back(Line(view));
+    } else if (IsRunning(view)) {
+      ++quiet_running;
+    } else {
+      ++(IsDown(view) ? stopped : other);
+    }
+  }
+  if (attention > kShownSingly)
+    message.lines.emplace_back(fmt::format("... and {} like these", attention - kShownSingly));
+  if (quiet_running > 0) message.lines.emplace_back(fmt::format("\u25cf {} running", quiet_running));
+  if (stopped > 0) message.lines.emplace_back(fmt::format("\u25cb {} stopped", stopped));
+  if (other > 0) message.lines.emplace_back(fmt::format("\u2026 {} others", other));
+  message.lines.push_back(Text().Plain("more: ").Code("status <service>..."));
+  return message;
+}
+
+}  // namespace shipmate::chat

@@ -1,0 +1,18 @@
+#pragma once
+
+// How services look in a status answer: all at a glance on a phone's screen, or one in detail. Pure.
+
+#include <vector>
+
+#include "base/clock.h"
+#include "chat/message.h"
+#include "service/manager.h"
+
+namespace shipmate::chat {
+
+/// One line a service, as long as they are few; of many, those singly that want attention (down though wanted,
+/// deploying, last deploy failed), the worst first, and the rest as counts.
+Message StatusOverview(std::vector<service::ServiceView> views);
+Message StatusDetails(const service::ServiceView& view, const base::Clock& clock);
+
+}  // namespace shipmate::chat

@@ -1,0 +1,166 @@
+#include "chat/chat_notifier.h"
+
+#include <doctest/doctest.h>
+
+#include <set>
+
+#include "base/text.h"
+#include "fakes/fake_clock.h"
+#include "fakes/fake_frontend.h"
+#include "unit/run_task.h"
+
+namespace shipmate::chat {
+namespace {
+
+using namespace std::chrono_literals;
+using Names = std::vector<std::string>;
+
+/// A notifier, its outbox and a frontend that posts at once.
+struct Desk {
+  Desk() : outbox(loop.get_executor()), frontend("discord"), notifier(outbox, clock, "!") { outbox.Add(frontend); }
+
+  /// What was posted; ends the outbox.
+  Names Posted() {
+    tests::RunTask(loop, outbox.Close(30s));
+    return frontend.Texts();
+  }
+
+  boost::asio::io_context loop;
+  tests::FakeClock clock;
+  Outbox outbox;
+  tests::FakeFrontend frontend;
+  ChatNotifier notifier;
+};
+
+service::WebhookInfo Push() {
+  service::WebhookInfo info;
+  info.repo = "acme/shop";
+  info.branch = "main";
+  info.compare = "https://forge.example/acme/shop/compare/a...b";
+  info.pusher = "bob";
+  info.commit_id = "deadbeefcafe";
+  info.commit_msg = "feat: add a thing\n\nsecond paragraph";
+  info.commit_url = "https://forge.example/acme/shop/commit/deadbeefcafe";
+  info.author = "Alice";
+  return info;
+}
+
+TEST_CASE("starts and stops") {
+  Desk desk;
+  desk.notifier.ServiceEvent("web", "started", {.generation = 1, .pid = 7, .exit = {}, .log_tail = ""});
+  desk.notifier.ServiceEvent("web", "stopped", {.generation = 1, .pid = 0, .exit = {}, .log_tail = ""});
+  desk.notifier.ServiceEvent("web", "restarted", {.generation = 2, .pid = 0, .exit = {}, .log_tail = ""});
+  CHECK(desk.Posted() == Names{"**web**: started", "**web**: stopped", "**web**: restarted"});
+  CHECK(desk.frontend.sent[0].key == "service:web:1:started@c1");
+}
+
+TEST_CASE("an exit tells how, after how long, and the last lines") {
+  Desk desk;
+  service::EventDetail detail;
+  detail.generation = 3;
+  detail.exit = os::ExitStatus{.code = 3, .signal = {}};
+  detail.uptime = 2h + 3min;
+  for (int i = 0; i < 30; ++i) detail.log_tail += "line " + std::to_string(i) + "\r\n";
+  detail.log_tail += "\x1b[31mError: ```broken```\x1b[0m\n";
+  desk.notifier.ServiceEvent("web", "exited", detail);
+  desk.notifier.ServiceEvent("job", "exited", {});
+  const Names posted = desk.Posted();
+  REQUIRE(posted.size() == 2);
+  CHECK(
+      posted[0] ==
+      "**web**: exited with status 3 after 2h 3m\n```\nline 21\nline 22\nline 23\nline 24\nline 25\nline 26\nline 27\n"
+      "line 28\nline 29\nError: ```broken```\n```");
+  CHECK(posted[1] == "**job**: exited");
+}
+
+TEST_CASE("starts and stops are not repeated where their command is answered, exits and deploys are") {
+  Desk desk;
+  {
+    const Outbox::Awaited awaited(desk.outbox, "discord", "c1", {"web"});
+    desk.notifier.ServiceEvent("web", "restarted", {.generation = 2, .exit = {}, .log_tail = ""});
+    desk.notifier.ServiceEvent("web", "exited", {.generation = 2, .exit = {}, .log_tail = ""});
+    desk.notifier.DeployStarted("web", {});
+  }
+  CHECK(desk.Posted() == Names{"**web**: exited", "Deploying **web**..."});
+}
+
+TEST_CASE("deploys") {
+  Desk desk;
+  desk.notifier.DeployStarted("web", {.id = 4, .actor = "alice"});
+  desk.notifier.DeploySucceeded("web", "lots of output", {.id = 4, .actor = "alice", .duration = 12s});
+  desk.notifier.DeployFailed("web", "build", "exit code 1\nsome error", {});
+  desk.notifier.DeployFailed("web", "a `b`\nc", "", {.id = 5, .actor = "", .duration = 90s});
+  CHECK(desk.Posted() == Names{"Deploying **web**... (alice)", "Deploy of **web** succeeded. (12s, alice)",
+                               "Deploy of **web** failed at step `build`.\n```\nexit code 1\nsome error\n```",
+                               "Deploy of **web** failed at step `a `b`\\nc`. (1m 30s)"});
+  CHECK(desk.frontend.sent[0].key == "deploy:web:4:started@c1");
+  CHECK(desk.frontend.sent[1].key == "deploy:web:4:succeeded@c1");
+}
+
+TEST_CASE("the end of a failed step's output is kept, whatever the step's length") {
+  for (const std::size_t length : {std::size_t{5}, std::size_t{10'000}}) {
+    Desk desk;
+    std::string output;
+    for (int i = 0; i < 25'000; ++i) output += "x\n";
+    output += "===FINAL_ERROR_MARKER_AT_TAIL===";
+    desk.notifier.DeployFailed("web", std::string(length, 's'), output, {});
+    const std::string posted = desk.Posted().at(0);
+    CHECK(base::RuneCount(posted) <= 2000);
+    CHECK(posted.contains("truncated"));
+    CHECK(posted.ends_with("===FINAL_ERROR_MARKER_AT_TAIL===\n```"));
+  }
+}
+
+TEST_CASE("a push") {
+  Desk desk;
+  desk.notifier.WebhookReceived("shop", Push());
+  service::WebhookInfo bare;
+  bare.branch = "dev";
+  bare.pusher = "bob";
+  bare.compare = "https://forge.example/compare";
+  desk.notifier.WebhookReceived("shop", bare);
+  CHECK(desk.Posted() ==
+        Names{"Webhook for **shop**: acme/shop@deadbee (https://forge.example/acme/shop/commit/deadbeefcafe) on `main` "
+              "by Alice\n> feat: add a thing\ncompare (https://forge.example/acme/shop/compare/a...b)",
+              "Webhook for **shop**: push to `dev` by bob"});
+}
+
+TEST_CASE("a hostile push is one short message") {
+  Desk desk;
+  service::WebhookInfo info = Push();
+  info.commit_msg =
+      "](javascript:x)||\u202e" + std::string(1, '\0') + std::string(10'000, 'y') + std::string(5000, '\n');
+  info.author = "@everyone\n" + std::string(5000, 'z');
+  info.branch = std::string(5000, 'b') + "`";
+  info.commit_url = "javascript:alert(1)";
+  desk.notifier.WebhookReceived("shop", info);
+  const std::string posted = desk.Posted().at(0);
+  CHECK(base::RuneCount(posted) < 700);
+  CHECK(base::Split(posted, '\n').size() == 3);
+  CHECK_FALSE(posted.contains("\u202e"));
+  CHECK_FALSE(posted.contains("alert"));
+}
+
+TEST_CASE("a confirmation is asked for, with what it is about") {
+  Desk desk;
+  desk.notifier.ConfirmationRequested("shop", Push(), 10min);
+  CHECK(desk.Posted() ==
+        Names{"Deploy of **shop** waits for a confirmation (repo acme/shop, branch `main`, commit deadbee "
+              "(https://forge.example/acme/shop/commit/deadbeefcafe) by Alice). Answer `!confirm shop` within 10m."});
+}
+
+TEST_CASE("events that have no number of their own get keys that never repeat") {
+  Desk desk;
+  for (int i = 0; i < 3; ++i) {
+    desk.notifier.WebhookReceived("shop", Push());
+    desk.notifier.ServiceEvent("unit", "started", {});
+    desk.notifier.ConfirmationRequested("shop", Push(), 10min);
+  }
+  CHECK(desk.Posted().size() == 9);
+  std::set<std::string> keys;
+  for (const Outgoing& sent : desk.frontend.sent) keys.insert(sent.key);
+  CHECK(keys.size() == 9);
+}
+
+}  // namespace
+}  // namespace shipmate::chat
