@@ -172,6 +172,10 @@ class HttpClient::Impl final : public std::enable_shared_from_this<HttpClient::I
         if (progress.keep && connection->buffer.size() == 0) Keep(std::move(connection));
         co_return std::move(*response);
       }
+      const auto state = co_await asio::this_coro::cancellation_state;
+      if (state.cancelled() != asio::cancellation_type::none) {
+        throw boost::system::system_error(asio::error::operation_aborted);
+      }
       connection.reset();
       const Sent sent = progress.sent > 0 ? Sent::kMaybe : Sent::kNothing;
       const bool stale = reused && !progress.answered && response.error().code == Errc::kClosed;

@@ -262,8 +262,12 @@ Task<void> Core::Accept() {
   const auto self = shared_from_this();
   bool complained = false;
   while (acceptor_.is_open()) {
-    if (open_.size() >= options_.connection_limit && !CloseOldestIdle()) {
+    if (open_.size() >= options_.connection_limit) {
+      // Only a client that is really waiting is worth an idle connection; while it waits, none becomes idle.
+      const auto [error] = co_await acceptor_.async_wait(tcp::acceptor::wait_read, kToken);
+      if (error) break;
       room_ = std::make_unique<async::Event>(executor_);
+      CloseOldestIdle();
       co_await room_->Wait();
       room_.reset();
       continue;
@@ -289,7 +293,6 @@ Task<void> Core::Accept() {
 bool Core::CloseOldestIdle() {
   for (Open* open : open_) {
     if (!std::exchange(open->idle, false)) continue;
-    // Its coroutine ends within the next turns of the loop; until then the limit may be exceeded by one.
     error_code ignored;
     open->socket->close(ignored);
     return true;
@@ -359,7 +362,7 @@ Task<void> Core::ServeRequests(Stream& stream, Open& open) {
   for (bool first = true;; first = false) {
     // The first request of a connection has one limit for everything, so that mere connecting buys no idle time.
     if (!first && buffer.size() == 0) {
-      if (draining_) break;
+      if (draining_ || room_) break;
       open.idle = true;
       const auto begun = co_await async::WithDeadline(ReadSome(stream, buffer), options_.idle_limit, "idle");
       open.idle = false;
@@ -398,7 +401,7 @@ Task<void> Core::ServeRequests(Stream& stream, Open& open) {
     } else {
       response = co_await CallHandler(std::move(request));
     }
-    if (draining_) after = After::kClose;
+    if (draining_ || room_) after = After::kClose;
     if (co_await Answer(stream, std::move(response), head, after) == After::kClose) break;
   }
   static_cast<void>(co_await async::WithDeadline(Finish(stream), kLinger, "closing"));

@@ -81,12 +81,14 @@ File OpenNew(const std::string& path) {
 }  // namespace
 
 struct TestCertificates::Authority {
+  explicit Authority(const std::string& name)
+      : certificate(
+            NewCertificate({.name = name, .alternative_names = "", .authority = true}, key.get(), nullptr, nullptr)) {}
   Key key = NewKey();
-  Certificate certificate = NewCertificate({.name = "Test authority", .alternative_names = "", .authority = true},
-                                           key.get(), nullptr, nullptr);
+  Certificate certificate;
 };
 
-TestCertificates::TestCertificates() : authority_(new Authority) {
+TestCertificates::TestCertificates() : authority_(new Authority("Test authority")) {
   std::string pattern = std::filesystem::temp_directory_path() / "shipmate-net-XXXXXX";
   if (mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("mkdtemp");
   directory_ = pattern;
@@ -108,7 +110,7 @@ TestCertificates::Files TestCertificates::Make(Kind kind) {
     wanted.from = -3 * kDay;
     wanted.until = -kDay;
   }
-  const Authority other;
+  const Authority other("Another authority");
   const Authority& authority = kind == Kind::kOtherAuthority ? other : *authority_;
   const Key key = NewKey();
   const bool self_signed = kind == Kind::kSelfSigned;

@@ -28,6 +28,37 @@ Task<std::string> RawExchange(std::uint16_t port, std::string sent) {
   }
 }
 
+Task<std::string> RawFrames(std::uint16_t port, std::string frames) {
+  tcp::socket socket(co_await asio::this_coro::executor);
+  co_await socket.async_connect(tcp::endpoint(asio::ip::address_v4::loopback(), port), asio::use_awaitable);
+  const std::string upgrade =
+      "GET /socket HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+      "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+  co_await asio::async_write(socket, asio::buffer(upgrade), asio::use_awaitable);
+  std::string received;
+  const std::size_t header =
+      co_await asio::async_read_until(socket, asio::dynamic_buffer(received), "\r\n\r\n", asio::use_awaitable);
+  received.erase(0, header);
+  co_await asio::async_write(socket, asio::buffer(frames), kToken);
+  for (;;) {
+    char chunk[4096];
+    const auto [error, count] = co_await socket.async_read_some(asio::buffer(chunk), kToken);
+    received.append(chunk, count);
+    if (error) co_return received;
+  }
+}
+
+bool RunUntil(boost::asio::io_context& loop, const std::function<bool()>& condition) {
+  const auto limit = std::chrono::steady_clock::now() + kTestLimit;
+  loop.restart();
+  while (!condition()) {
+    if (std::chrono::steady_clock::now() > limit) return false;
+    loop.run_one_for(std::chrono::milliseconds(100));
+    if (loop.stopped()) loop.restart();
+  }
+  return true;
+}
+
 struct RawServer::State {
   State(boost::asio::io_context& loop, std::vector<Turn> turns)
       : acceptor(loop, tcp::endpoint(asio::ip::address_v4::loopback(), 0)), script(std::move(turns)) {}
@@ -81,6 +112,9 @@ std::uint16_t RawServer::Port() const {
 }
 const std::vector<std::string>& RawServer::Requests() const {
   return state_->requests;
+}
+std::size_t RawServer::OpenConnections() const {
+  return state_->sockets.size();
 }
 int RawServer::Connections() const {
   return state_->connections;

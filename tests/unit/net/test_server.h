@@ -6,6 +6,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -23,6 +24,9 @@ namespace shipmate::tests {
 inline net::Url TestUrl(const std::string& scheme, std::uint16_t port, const std::string& target = "/") {
   return net::ParseUrl(scheme + "://127.0.0.1:" + std::to_string(port) + target).value();
 }
+
+/// Runs the loop until `condition` holds; false when it does not within the test limit.
+bool RunUntil(boost::asio::io_context& loop, const std::function<bool()>& condition);
 
 class TestServer {
  public:
@@ -47,6 +51,8 @@ class TestServer {
 
 /// Connects, sends `sent`, and gives everything that comes back until the server closes (or resets).
 Task<std::string> RawExchange(std::uint16_t port, std::string sent);
+/// Upgrades to a WebSocket, sends `frames` and gives every byte that comes back after the upgrade's answer.
+Task<std::string> RawFrames(std::uint16_t port, std::string frames);
 
 /// Accepts connections on a free port; each sends what `script` says and is then kept open or closed.
 class RawServer {
@@ -65,7 +71,9 @@ class RawServer {
 
   std::uint16_t Port() const;
   const std::vector<std::string>& Requests() const;
+  /// How many were accepted, and how many are open now.
   int Connections() const;
+  std::size_t OpenConnections() const;
 
  private:
   struct State;
