@@ -14,7 +14,6 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
 import unittest
 
@@ -172,7 +171,11 @@ class Machine:
     INSIDE = '/opt/shipmate'
 
     def __init__(self, root, binary):
-        self.scratch = pathlib.Path(tempfile.mkdtemp(prefix='shipmate-systemd-'))
+        for stale in root.parent.glob('systemd-machine-*'):
+            if not pathlib.Path('/proc', stale.name.rpartition('-')[2]).exists():
+                shutil.rmtree(stale, ignore_errors=True)  # its mounts ended with its namespace
+        self.scratch = root.parent / f'systemd-machine-{os.getpid()}'
+        self.scratch.mkdir()
         self.cgroups = []
         self.outer = None
         self.init = None
@@ -183,8 +186,8 @@ class Machine:
             raise
 
     def _boot(self, root, binary):
-        for name in ('mount', 'log', 'binds'):
-            (self.scratch / name).mkdir() if name == 'mount' else (self.scratch / name).touch()
+        (self.scratch / 'mount').mkdir()
+        (self.scratch / 'log').touch()
         binds = [(binary, f'{self.INSIDE}/test')] + [(file, f'{self.INSIDE}/lib/{name}') for file, name in libraries_of(binary)]
         (self.scratch / 'binds').write_text(''.join(f'{source} {target}\n' for source, target in binds), encoding='utf-8')
         self.cgroups = own_cgroups(f'shipmate-systemd-{os.getpid()}')
@@ -301,4 +304,4 @@ if __name__ == '__main__':
         sys.exit(__doc__)
     BINARY = pathlib.Path(sys.argv.pop(1)).resolve()
     CACHE = pathlib.Path(sys.argv.pop(1)).resolve()
-    unittest.main(verbosity=1)
+    unittest.main(verbosity=2)
