@@ -219,6 +219,10 @@ std::vector<std::string> InheritedEnvironment(const std::vector<std::string>& wi
   return result;
 }
 
+bool MaySignalGroup(pid_t pgid) {
+  return CheckGroup(pgid, 0).has_value();
+}
+
 Result<void> SignalGroup(pid_t pgid, int signal) {
   if (const auto checked = CheckGroup(pgid, signal); !checked) return checked;
   if (::kill(-pgid, signal) != 0) return FailErrno(errno, GroupPhrase(pgid, signal));

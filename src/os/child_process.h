@@ -45,6 +45,8 @@ void ReleaseChild(pid_t pid);
 /// Our own environment, as "NAME=value", without the variables named (those that hold our secrets).
 std::vector<std::string> InheritedEnvironment(const std::vector<std::string>& without_names);
 
+/// Whether `pgid` may be a service's group: the check of SignalGroup, without a signal.
+bool MaySignalGroup(pid_t pgid);
 /// Sends `signal` to process group `pgid`. kNotFound when the group has no member. Refuses (kInvalid), without sending,
 /// pgid <= 1, our own group and the group of our session's leader.
 Result<void> SignalGroup(pid_t pgid, int signal);

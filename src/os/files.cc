@@ -24,19 +24,6 @@ using internal::RetryInterrupted;
 
 thread_local std::uint64_t tail_bytes_read = 0;
 
-// A name nobody else uses or can foresee; from the kernel, so that two threads or processes never draw the same.
-std::string RandomHex() {
-  std::array<unsigned char, 8> bytes{};
-  RetryInterrupted([&] { return ::getrandom(bytes.data(), bytes.size(), 0); });
-  constexpr std::string_view kDigits = "0123456789abcdef";
-  std::string text;
-  for (const unsigned char byte : bytes) {
-    text += kDigits[byte >> 4U];
-    text += kDigits[byte & 0x0FU];
-  }
-  return text;
-}
-
 std::string ParentOf(const std::string& path) {
   const std::size_t slash = path.rfind('/');
   if (slash == std::string::npos) return ".";
@@ -78,6 +65,27 @@ class TemporaryFile {
 };
 
 }  // namespace
+
+// From the kernel, so that two threads or processes never draw the same.
+std::string RandomHex() {
+  std::array<unsigned char, 8> bytes{};
+  RetryInterrupted([&] { return ::getrandom(bytes.data(), bytes.size(), 0); });
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  std::string text;
+  for (const unsigned char byte : bytes) {
+    text += kDigits[byte >> 4U];
+    text += kDigits[byte & 0x0FU];
+  }
+  return text;
+}
+
+Result<void> SyncFileSystem(const std::string& path) {
+  const std::string attempt = "syncing the file system of " + path;
+  const UniqueFd fd(RetryInterrupted([&] { return ::open(path.c_str(), O_RDONLY | O_CLOEXEC); }));
+  if (!fd) return FailErrno(errno, attempt);
+  if (::syncfs(fd.Get()) != 0) return FailErrno(errno, attempt);
+  return {};
+}
 
 Result<void> WriteFileAtomically(const std::string& path, std::string_view content, unsigned mode, Sync sync) {
   const std::string attempt = "writing " + path + ": ";

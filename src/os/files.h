@@ -20,6 +20,13 @@ enum class Sync { kNone, kData };
 /// digits>.tmp`. May run on any thread.
 Result<void> WriteFileAtomically(const std::string& path, std::string_view content, unsigned mode, Sync sync);
 
+/// Brings everything written so far to the file system of `path` onto its disk (syncfs(2)): one wait for many files.
+/// May run on any thread.
+Result<void> SyncFileSystem(const std::string& path);
+
+/// 16 hexadecimal digits that nobody else uses or can foresee.
+std::string RandomHex();
+
 /// The whole file. kNotFound, kTooLarge above `limit` bytes, kInvalid for anything but a regular file.
 Result<std::string> ReadFile(const std::string& path, std::size_t limit);
 

@@ -185,6 +185,10 @@ std::optional<ProcessState> Identify(pid_t pid) {
   return state;
 }
 
+pid_t OwnPid() {
+  return ::getpid();
+}
+
 std::vector<ProcessStat> AllProcesses() {
   std::vector<ProcessStat> processes;
   for (const pid_t pid : AllPids()) {

@@ -73,6 +73,9 @@ bool HasIdentity(const ProcessState& recorded);
 /// The identity of living process `pid` now (pid, pgid, boot and start times; no log path); nullopt when it is gone.
 std::optional<ProcessState> Identify(pid_t pid);
 
+/// The pid of this program.
+pid_t OwnPid();
+
 /// Every process of this machine that can be seen.
 std::vector<ProcessStat> AllProcesses();
 /// The living (non-zombie) processes in process group `pgid` or in session `pgid`. REQUIRES: pgid > 1.

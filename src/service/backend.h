@@ -9,14 +9,19 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
+#include "async/offload.h"
 #include "async/task.h"
+#include "base/clock.h"
 #include "base/result.h"
 #include "config/config.h"
 #include "os/exit_watch.h"
 #include "service/state.h"
 
 namespace shipmate::service {
+
+class Census;
 
 /// What a start or stop found.
 enum class Change {
@@ -34,6 +39,8 @@ struct Exit {
 /// What a look at the recorded process gave.
 struct Adoption {
   bool adopted = false;
+  /// A verified process is held that must not go on (`adopt: false`): the owner calls Stop, then Start if it is wanted.
+  bool replace = false;
   /// "adopted (pid 12)", "no state to adopt", "stale pid 12 (process dead)", ...
   std::string text;
 };
@@ -54,7 +61,9 @@ class Backend {
   /// Takes over the process that `saved` records, when it lives and is verified to be the same. `raw` is the whole
   /// state file. Backends without processes of their own answer "no state to adopt".
   virtual Adoption TryAdopt(const State& saved) = 0;
-  /// Waits for the end of the current instance, once for each instance; never completes when there is none.
+  /// Waits for the next end that was not reported yet, of an instance started before or after this call; each instance
+  /// is reported once. One that Stop or Restart ended is not reported. Never completes for backends without processes
+  /// of their own. Cancellable, and no exit is lost by that.
   virtual Task<Exit> WaitForExit() = 0;
   /// The process to record; nullopt when there is none.
   virtual std::optional<os::ProcessState> SaveBackendState() = 0;
@@ -65,10 +74,17 @@ class Backend {
   virtual std::chrono::milliseconds Uptime() const = 0;
   /// The log file in use or last used; "" when there is none.
   virtual std::string LogFile() const = 0;
+
+  /// Takes over settings that need no restart (stop signal and limit, `adopt`); see ServiceConfig::RunsAlike.
+  virtual void Configure(const config::ServiceConfig&) {}
+  /// Ends what the backend has running on the loop; processes go on. Called once, as the last, after every changing
+  /// call has ended; reading calls may still be under way.
+  virtual Task<void> Close() { co_return; }
 };
 
-/// Persists the fact that a start of `generation` begins; called by a process backend before it spawns.
-using BeginStart = std::function<Result<void>(std::uint64_t generation)>;
+/// Persists the fact that a start of `generation` begins; called by a process backend before it spawns. A failure keeps
+/// the process from being started.
+using BeginStart = std::function<Task<Result<void>>(std::uint64_t generation)>;
 
 struct BackendContext {
   Executor executor;
@@ -81,6 +97,9 @@ struct BackendContext {
   std::vector<std::string> environment;
   const base::Clock* clock = nullptr;
   BeginStart begin_start;
+  /// For work that would block the loop.
+  async::WorkerPool* pool = nullptr;
+  Census* census = nullptr;
 };
 
 /// Makes the backend for a service; the manager is given one and names no backend itself.

@@ -1,8 +1,8 @@
 #pragma once
 
-// Manager: all services of this machine by name. Commands go down through it (Do, RequestDeploy), events come up through
-// its Notifier. Each service has one loop that takes its changing operations (start, stop, restart, pull, deploy) in
-// order; reading ones (status, logs) answer at once, whatever runs.
+// Manager: all services of this machine by name. Commands go down through it (Do, RequestDeploy), events come up
+// through its Notifier. Each service has one loop that takes its changing operations (start, stop, restart, pull,
+// deploy) in order; reading ones (status, logs) answer at once, whatever runs.
 
 #include <chrono>
 #include <cstdint>
@@ -103,8 +103,8 @@ class Manager {
   Manager& operator=(const Manager&) = delete;
 
   /// Performs `op` (start, stop, restart, status, logs, pull) on service `name` and gives the answer for a person:
-  /// "started", "already running (pid 12, up 3h)", `service "x" not found`, "busy: deploying for 12s", ... State is saved
-  /// before it returns.
+  /// "started", "already running (pid 12, up 3h)", `service "x" not found`, "busy: deploying for 12s", ... State is
+  /// saved before it returns.
   Task<Reply> Do(std::string name, std::string op);
   /// The end of the service's log, at most `bytes` bytes ("" when there is none); kNotFound for an unknown service.
   Task<Result<std::string>> Logs(std::string name, std::size_t bytes);

@@ -1,0 +1,65 @@
+#pragma once
+
+// ProcessBackend: a service that is a child process of ours, in a session and group of its own, its output going
+// straight into its log file. The process outlives us, and a later run of ours adopts it by its recorded identity.
+//
+// An instance counts as ended when its leader has exited; as stopped only when nothing of it is left: neither in its
+// group, nor in its session, nor elsewhere under its mark. The leader that Stop ended stays a zombie until then, so
+// that its group's number cannot become somebody else's while signals are sent to it.
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "async/mailbox.h"
+#include "async/spawn.h"
+#include "service/backend.h"
+#include "service/census.h"
+
+namespace shipmate::service::backends {
+
+class ProcessBackend final : public Backend {
+ public:
+  /// REQUIRES: clock, pool, census and begin_start of `context` are set, and outlive the backend.
+  explicit ProcessBackend(BackendContext context);
+
+  Task<Result<Change>> Start() override;
+  Task<Result<Change>> Stop() override;
+  Task<Result<void>> Restart() override;
+  Task<Result<std::string>> Status() override;
+  Task<Result<std::string>> Logs(std::size_t bytes) override;
+  Adoption TryAdopt(const State& saved) override;
+  Task<Exit> WaitForExit() override;
+  std::optional<os::ProcessState> SaveBackendState() override;
+  int Pid() const override;
+  std::chrono::milliseconds Uptime() const override;
+  std::string LogFile() const override;
+  void Configure(const config::ServiceConfig& config) override;
+  Task<void> Close() override;
+
+ private:
+  struct Instance;
+  class StopScope;
+
+  static std::chrono::milliseconds UptimeOf(const Instance& instance);
+  bool Alive() const;
+  Result<std::vector<std::string>> Argv() const;
+  Task<Result<void>> EndLeftovers(std::shared_ptr<Instance> instance);
+  Task<Result<Change>> StopLiving(std::shared_ptr<Instance> instance);
+  Result<void> Launch();
+  void Hold(std::shared_ptr<Instance> instance);
+  Task<void> Watch(std::shared_ptr<Instance> instance);
+  void Mark(const Instance& instance, const std::string& what) const;
+  std::string AdoptedLog(const os::ProcessState& recorded, const std::string& state_path) const;
+
+  BackendContext context_;
+  async::Mailbox<Exit> exits_;
+  async::TaskGroup watchers_;
+  /// The current instance, or the last one.
+  std::shared_ptr<Instance> instance_;
+  std::uint64_t generation_ = 0;
+  std::string log_path_;
+  bool starting_ = false;
+};
+
+}  // namespace shipmate::service::backends

@@ -1,0 +1,53 @@
+#pragma once
+
+// The inside of Manager, shared by its source files.
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "async/latch.h"
+#include "async/spawn.h"
+#include "service/manager.h"
+#include "service/service.h"
+
+namespace shipmate::service {
+
+class Manager::Impl {
+ public:
+  using Services = std::map<std::string, std::shared_ptr<Service>>;
+
+  Impl(const Executor& executor, ManagerOptions options, Notifier& notifier);
+
+  /// Directories, identity, state files, adoption; then every service runs.
+  Task<Result<void>> StartUp(std::vector<config::ServiceConfig> configs);
+  /// Makes services of `configs`, adopts what lives, and starts their loops.
+  Task<void> AddServices(std::vector<config::ServiceConfig> configs);
+  /// Looks for orphans and ends them in the background.
+  Task<void> CleanOrphans();
+
+  std::shared_ptr<Service> Find(const std::string& name) const;
+  std::vector<std::shared_ptr<Service>> All() const;
+  Task<BulkResult> DoAll(Op op);
+  Task<ReloadResult> Apply(std::vector<config::ServiceConfig> configs);
+  std::uint64_t NextDeployId();
+
+  async::WorkerPool& Pool() { return *context.pool; }
+
+  ServiceContext context;
+  Services services;
+  async::TaskGroup background;
+  std::shared_ptr<async::Event> reloading;
+  std::uint64_t last_deploy_id = 0;
+  bool stopped = false;
+
+  /// What was saved without a sync is on disk after this.
+  Task<void> SyncStateDir();
+
+ private:
+  Result<std::string> ReadStateId() const;
+  Task<void> EndOrphanAndTell(struct Orphan orphan);
+};
+
+}  // namespace shipmate::service

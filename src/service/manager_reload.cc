@@ -1,0 +1,114 @@
+// Manager: taking over a changed services_dir.
+
+#include <fmt/format.h>
+
+#include <set>
+#include <utility>
+
+#include "base/log.h"
+#include "service/manager_impl.h"
+#include "service/schedule.h"
+
+namespace shipmate::service {
+
+namespace {
+
+struct NewSettings {
+  std::shared_ptr<Service> service;
+  config::ServiceConfig config;
+  OpResult result;
+};
+using Changes = std::vector<NewSettings>;
+
+Task<void> ApplyOne(std::shared_ptr<Changes> changes, std::size_t index) {
+  NewSettings& change = (*changes)[index];
+  change.result = co_await change.service->Configure(change.config);
+}
+
+Task<void> RetireOne(std::shared_ptr<Service> service) {
+  co_await service->Retire();
+}
+
+}  // namespace
+
+Task<std::expected<ReloadResult, config::Problems>> Manager::Reload() {
+  using Outcome = std::expected<ReloadResult, config::Problems>;
+  // One at a time.
+  while (impl_->reloading) {
+    const auto other = impl_->reloading;
+    co_await other->Wait();
+  }
+  if (impl_->stopped) co_return Outcome(std::unexpect, config::Problems{"manager shutting down"});
+  impl_->reloading = std::make_shared<async::Event>(impl_->context.executor);
+  const auto mine = impl_->reloading;
+  const auto done = [impl = impl_.get()](async::Event* event) {
+    impl->reloading.reset();
+    event->Set();
+  };
+  const std::unique_ptr<async::Event, decltype(done)> scope(mine.get(), done);
+
+  const std::string dir = impl_->context.config.services_dir;
+  const std::string base_dir = impl_->context.config.base_dir;
+  if (dir.empty()) co_return Outcome(std::unexpect, config::Problems{"no services_dir configured"});
+  auto loaded = co_await impl_->Pool().Run([dir, base_dir] { return config::LoadServices(dir, base_dir); });
+  if (!loaded) co_return Outcome(std::unexpect, std::move(loaded.error()));
+  if (loaded->value.empty() && !impl_->services.empty()) {
+    co_return Outcome(std::unexpect, config::Problems{fmt::format(
+                                         "{}: no service file is there (is it mounted?); the {} services stay "
+                                         "as they are. To end the last one, stop it and remove its file while "
+                                         "shipmate does not run",
+                                         dir, impl_->services.size())});
+  }
+  ReloadResult result = co_await impl_->Apply(std::move(loaded->value));
+  result.warnings.insert(result.warnings.begin(), loaded->warnings.begin(), loaded->warnings.end());
+  co_return result;
+}
+
+Task<ReloadResult> Manager::Impl::Apply(std::vector<config::ServiceConfig> configs) {
+  ReloadResult result;
+  std::set<std::string> configured;
+  std::vector<config::ServiceConfig> added;
+  const auto changes = std::make_shared<Changes>();
+  for (config::ServiceConfig& config : configs) {
+    configured.insert(config.name);
+    const auto service = Find(config.name);
+    if (!service) {
+      result.added.push_back(config.name);
+      added.push_back(std::move(config));
+    } else if (!(service->Config() == config)) {
+      result.changed.push_back(config.name);
+      changes->push_back({.service = service, .config = std::move(config)});
+    }
+  }
+  std::vector<std::shared_ptr<Service>> removed;
+  for (const auto& [name, service] : services) {
+    if (configured.contains(name)) continue;
+    result.removed.push_back(name);
+    removed.push_back(service);
+  }
+  for (const std::string& name : result.removed) services.erase(name);
+
+  constexpr std::size_t kAtOnce = 32;
+  co_await RunBounded("reload", removed.size(), kAtOnce,
+                      [removed](std::size_t index) { return RetireOne(removed[index]); });
+  co_await RunBounded("reload", changes->size(), kAtOnce,
+                      [changes](std::size_t index) { return ApplyOne(changes, index); });
+  for (const NewSettings& change : *changes) {
+    const Reply& reply = change.result.reply;
+    const std::string& name = change.service->Name();
+    if (!reply.ok) {
+      result.warnings.push_back(name + ": " + reply.text);
+    } else if (!change.result.already) {
+      result.restarted.push_back(name);
+    } else if (!reply.text.empty()) {
+      result.warnings.push_back(name + ": " + reply.text);
+    }
+  }
+  co_await AddServices(std::move(added));
+  co_await CleanOrphans();
+  LogInfo(fmt::format("reload: {} added, {} removed, {} changed, {} restarted", result.added.size(),
+                      result.removed.size(), result.changed.size(), result.restarted.size()));
+  co_return result;
+}
+
+}  // namespace shipmate::service

@@ -1,0 +1,14 @@
+#pragma once
+
+// NoBackend: for services of `type: none`, which are only deployed and pulled.
+
+#include <memory>
+#include <string>
+
+#include "service/backend.h"
+
+namespace shipmate::service {
+
+std::unique_ptr<Backend> MakeNoBackend(const Executor& executor, std::string name);
+
+}  // namespace shipmate::service

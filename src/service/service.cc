@@ -1,0 +1,458 @@
+#include "service/service.h"
+
+#include <fmt/format.h>
+
+#include <boost/system/system_error.hpp>
+#include <utility>
+
+#include "async/deadline.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "base/time_text.h"
+#include "os/files.h"
+#include "os/run_command.h"
+#include "service/environment.h"
+#include "service/no_backend.h"
+#include "service/request.h"
+
+namespace shipmate::service {
+
+namespace {
+
+using config::ServiceKind;
+
+constexpr std::size_t kMaxWaiting = 10;
+constexpr std::chrono::seconds kStatusLimit{3};
+constexpr std::chrono::seconds kLogsLimit{10};
+constexpr std::chrono::minutes kPullLimit{2};
+constexpr std::chrono::seconds kCloseGrace{3};
+constexpr std::chrono::seconds kCloseLimit{5};
+
+OpResult Done(std::string text) {
+  return {.reply = {.text = std::move(text), .ok = true}};
+}
+OpResult Already(std::string text) {
+  return {.reply = {.text = std::move(text), .ok = true}, .already = true};
+}
+OpResult Failed(std::string text) {
+  return {.reply = {.text = std::move(text)}};
+}
+
+// Where a person finds the settings of `name`.
+std::string ServiceFile(const std::string& services_dir, const std::string& name) {
+  const std::string stem = services_dir + "/" + name;
+  return os::ReadFile(stem + ".yml", std::size_t{1} << 20U) ? stem + ".yml" : stem + ".yaml";
+}
+
+}  // namespace
+
+Service::Service(ServiceContext& context, config::ServiceConfig config, State saved)
+    : context_(context),
+      writer_(context.executor, *context.pool, context.config.state_dir, config.name),
+      config_(std::move(config)),
+      state_(std::move(saved)),
+      observed_("unknown"),
+      ops_(context.executor),
+      loop_(context.executor),
+      watch_(context.executor),
+      side_(context.executor) {
+  MakeBackend();
+}
+
+void Service::MakeBackend() {
+  if (config_.kind == ServiceKind::kNone) {
+    backend_ = MakeNoBackend(context_.executor, config_.name);
+    return;
+  }
+  BackendContext context;
+  context.executor = context_.executor;
+  context.service = config_;
+  context.log_dir = context_.config.log_dir;
+  context.base_dir = context_.config.base_dir;
+  context.state_id = context_.state_id;
+  context.environment = context_.environment;
+  context.clock = context_.clock;
+  context.pool = context_.pool;
+  context.census = context_.census.get();
+  context.begin_start = [this](std::uint64_t generation) { return BeginStart(generation); };
+  backend_ = context_.backends(std::move(context));
+}
+
+void Service::Run() {
+  loop_.Spawn(Name(), Loop());
+  watch_.Spawn(Name() + ": exits", WatchExits(backend_));
+  const bool external = config_.kind == ServiceKind::kSystemd || config_.kind == ServiceKind::kLaunchd;
+  if (external && !config_.ShouldAdopt()) renew_due_ = true;
+  if (renew_due_)
+    side_.Spawn(Name() + ": replacement", PushWhenReady(std::make_shared<Request>(context_.executor, Op::kRenew)));
+}
+
+// Chat first, so that it hears of the restart; but not for ever.
+Task<void> Service::PushWhenReady(std::shared_ptr<Request> request) {
+  constexpr std::chrono::seconds kReadyLimit{30};
+  co_await context_.ready.WaitFor(kReadyLimit);
+  ops_.Push(std::move(request));
+}
+
+Task<void> Service::Loop() {
+  co_await SettleStart();
+  while (true) {
+    const auto request = co_await ops_.Pop();
+    if (!request) co_return;
+    // An empty one only wakes us up for a deploy.
+    if (*request) co_await Perform(*request);
+    if (ops_.Size() > 0 || !waiting_ || closing_) continue;
+    Deploy deploy = *std::exchange(waiting_, std::nullopt);
+    co_await RunDeploy(std::move(deploy));
+  }
+}
+
+Task<void> Service::WatchExits(std::shared_ptr<Backend> backend) {
+  while (true) {
+    const Exit exit = co_await backend->WaitForExit();
+    last_exit_ = exit.status.Describe();
+    exits_.push_back(exit);
+    if (!changing_) co_await ReportExits();
+  }
+}
+
+// One at a time, in order, and whoever calls waits for all: what he announces next must come after.
+Task<void> Service::ReportExits() {
+  while (!exits_.empty()) {
+    if (reporting_) {
+      const auto other = reporting_;
+      co_await other->Wait();
+      continue;
+    }
+    const auto done = [this](async::Event* event) {
+      event->Set();
+      reporting_.reset();
+    };
+    reporting_ = std::make_shared<async::Event>(context_.executor);
+    const std::shared_ptr<async::Event> mine = reporting_;
+    const std::unique_ptr<async::Event, decltype(done)> scope(mine.get(), done);
+    const Exit exit = exits_.front();
+    EventDetail detail;
+    detail.generation = exit.generation;
+    detail.exit = exit.status;
+    detail.uptime = exit.uptime;
+    constexpr std::size_t kTail = 2000;
+    detail.log_tail = (co_await backend_->Logs(kTail)).value_or("");
+    co_await SaveQuietly();
+    LogInfo(fmt::format("{}: {} after {}", Name(), exit.status.Describe(), base::FormatDuration(exit.uptime)));
+    exits_.pop_front();
+    Emit("exited", detail);
+  }
+}
+
+void Service::Emit(const std::string& event) {
+  EventDetail detail;
+  detail.generation = IsProcess() ? state_.generation : 0;
+  detail.pid = backend_->Pid();
+  Emit(event, detail);
+}
+
+void Service::Emit(const std::string& event, const EventDetail& detail) {
+  context_.notifier->ServiceEvent(Name(), event, detail);
+  if (context_.on_change) context_.on_change();
+}
+
+OpResult Service::Busy(Op op) const {
+  std::string text = "busy: deploying for " + base::FormatDuration(DeployElapsed());
+  if (op == Op::kStop) text += fmt::format(" (`cancel {}` ends the deploy)", Name());
+  return Failed(std::move(text));
+}
+
+Task<OpResult> Service::Do(Op op, Saving saving) {
+  if (closing_ || retired_) co_return Failed("manager shutting down");
+  if (deploying_) co_return Busy(op);
+  if (ops_.Size() >= kMaxWaiting) co_return Failed(fmt::format("busy: {} operations wait already", ops_.Size()));
+  const auto request = std::make_shared<Request>(context_.executor, op);
+  request->saving = saving;
+  ops_.Push(request);
+  co_await request->done.Wait();
+  co_return request->result;
+}
+
+Task<OpResult> Service::Configure(config::ServiceConfig config) {
+  if (config.kind == config_.kind && config_.RunsAlike(config)) {
+    config_ = std::move(config);
+    backend_->Configure(config_);
+    co_return OpResult{.reply = {.ok = true}, .already = true};
+  }
+  const auto request = std::make_shared<Request>(context_.executor, Op::kReconfigure);
+  request->config = std::move(config);
+  const bool later = deploying_;
+  if (!ops_.Push(request)) co_return Failed("manager shutting down");
+  if (later) co_return Already("deploying now: its new settings come into force after that");
+  co_await request->done.Wait();
+  co_return request->result;
+}
+
+Task<void> Service::Retire() {
+  waiting_.reset();
+  if (cancel_ != nullptr) {
+    cancel_reason_ = CancelReason::kRemoval;
+    cancel_->Cancel();
+  }
+  const auto request = std::make_shared<Request>(context_.executor, Op::kRetire);
+  retired_ = true;
+  if (ops_.Push(request)) co_await request->done.Wait();
+  BeginClose();
+  co_await FinishClose();
+  co_await writer_.Idle();
+  if (request->result.reply.ok) RemoveState(context_.config.state_dir, Name());
+}
+
+Task<void> Service::Perform(std::shared_ptr<Request> request) {
+  current_ = request;
+  if (closing_) {
+    request->result = Failed("manager shutting down");
+  } else {
+    co_await ReportExits();
+    changing_ = request->op != Op::kPull;
+    try {
+      request->result = co_await Dispatch(request);
+    } catch (const boost::system::system_error& error) {
+      changing_ = false;
+      if (error.code() == boost::asio::error::operation_aborted) throw;
+      request->result = Failed(std::string("failed: ") + error.what());
+    } catch (const std::exception& error) {
+      request->result = Failed(std::string("failed: ") + error.what());
+    }
+    changing_ = false;
+  }
+  current_.reset();
+  request->done.Set();
+  co_await ReportExits();
+}
+
+Task<OpResult> Service::Dispatch(std::shared_ptr<Request> request) {
+  switch (request->op) {
+    case Op::kStart:
+      co_return co_await Start(request->saving);
+    case Op::kStop:
+    case Op::kFinishStop:
+      co_return co_await Stop(request->saving);
+    case Op::kRestart:
+      co_return co_await Restart(request->saving);
+    case Op::kPull:
+      co_return co_await Pull();
+    case Op::kRenew:
+      co_return co_await Renew();
+    case Op::kReconfigure:
+      co_return co_await Reconfigure(std::move(request->config));
+    case Op::kRetire:
+      co_return co_await RetireProcess();
+  }
+  co_return Failed("unknown operation");
+}
+
+Task<OpResult> Service::Start(Saving saving) {
+  renew_due_ = false;
+  const bool wanted = std::exchange(state_.desired, Desired::kUp) == Desired::kUp;
+  const auto started = co_await backend_->Start();
+  state_.starting = false;
+  if (started && *started == Change::kAlready) {
+    const int pid = backend_->Pid();
+    std::string text = "already running";
+    if (pid > 0) text += fmt::format(" (pid {}, up {})", pid, base::FormatDuration(backend_->Uptime()));
+    if (!wanted) co_await SaveOrSay(saving, text);
+    co_return Already(std::move(text));
+  }
+  if (started) last_exit_.clear();
+  std::string text = started ? "started" : "start failed: " + started.error().what;
+  co_await SaveOrSay(saving, text);
+  if (!started) co_return Failed(std::move(text));
+  Emit("started");
+  co_return Done(std::move(text));
+}
+
+Task<OpResult> Service::Stop(Saving saving) {
+  renew_due_ = false;
+  const bool wanted = std::exchange(state_.desired, Desired::kDown) == Desired::kDown;
+  // On disk before anything is signalled: if we die in the middle, the next run finishes it.
+  // A failure is met again by the save at the end.
+  if (!wanted && backend_->Pid() != 0) (void)co_await Save(Saving::kBatched);
+  const auto stopped = co_await backend_->Stop();
+  if (stopped && *stopped == Change::kAlready) {
+    std::string text = "already stopped";
+    if (!wanted) co_await SaveOrSay(saving, text);
+    co_return Already(std::move(text));
+  }
+  if (stopped) last_exit_.clear();
+  std::string text = stopped ? "stopped" : "stop failed: " + stopped.error().what;
+  co_await SaveOrSay(saving, text);
+  if (!stopped) co_return Failed(std::move(text));
+  Emit("stopped");
+  co_return Done(std::move(text));
+}
+
+Task<OpResult> Service::Restart(Saving saving) {
+  renew_due_ = false;
+  state_.desired = Desired::kUp;
+  const auto restarted = co_await backend_->Restart();
+  state_.starting = false;
+  if (restarted) {
+    state_.last_restart = context_.clock->WallNow();
+    last_exit_.clear();
+  }
+  std::string text = restarted ? "restarted" : "restart failed: " + restarted.error().what;
+  co_await SaveOrSay(saving, text);
+  if (!restarted) co_return Failed(std::move(text));
+  Emit("restarted");
+  co_return Done(std::move(text));
+}
+
+Task<OpResult> Service::Pull() {
+  if (config_.dir.empty()) {
+    co_return Failed(fmt::format("pull refused: {} has no directory; set `dir:` in {}", Name(),
+                                 ServiceFile(context_.config.services_dir, Name())));
+  }
+  os::CommandOptions options;
+  options.argv = {"git", "pull"};
+  options.dir = config_.dir;
+  options.env = WithVariables(context_.environment, {{"GIT_TERMINAL_PROMPT", "0"}});
+  options.limit = kPullLimit;
+  const auto pulled = co_await os::RunCommand(std::move(options));
+  if (!pulled) co_return Failed("git pull failed: " + pulled.error().what);
+  std::string text(base::Trim(pulled->output));
+  if (pulled->status.Success() && !pulled->timed_out) {
+    co_return Done(text.empty() ? "git pull: no output" : std::move(text));
+  }
+  if (!text.empty()) text += "\n";
+  text += pulled->timed_out ? "git pull failed: no answer within " + base::FormatDuration(kPullLimit)
+                            : "git pull failed: " + pulled->status.ErrorText();
+  co_return Failed(std::move(text));
+}
+
+Task<OpResult> Service::Renew() {
+  // A person's word since then goes first.
+  if (!std::exchange(renew_due_, false)) co_return Already("");
+  if (!IsProcess()) co_return co_await Restart(Saving::kSynced);
+  const auto stopped = co_await backend_->Stop();
+  if (!stopped) {
+    LogError(fmt::format("{}: stopping the process of the last run: {}", Name(), stopped.error().what));
+    co_return Failed("stop failed: " + stopped.error().what);
+  }
+  if (state_.desired != Desired::kDown) co_return co_await Restart(Saving::kSynced);
+  co_await SaveQuietly();
+  Emit("stopped");
+  co_return Done("stopped");
+}
+
+Task<OpResult> Service::Reconfigure(config::ServiceConfig config) {
+  const bool was_process = IsProcess();
+  const bool ran = backend_->Pid() != 0;
+  if (was_process) {
+    if (const auto stopped = co_await backend_->Stop(); !stopped) {
+      co_return Failed("keeps its old settings: stop failed: " + stopped.error().what);
+    }
+  }
+  watch_.Cancel();
+  co_await watch_.Join(kCloseLimit);
+  co_await backend_->Close();
+  const State last = Snapshot();
+  config_ = std::move(config);
+  MakeBackend();
+  state_.starting = false;
+  State carried = last;
+  carried.backend.reset();
+  carried.status = "stopped";
+  backend_->TryAdopt(carried);
+  watch_.Spawn(Name() + ": exits", WatchExits(backend_));
+  // A unit that goes on running would be a second instance beside a process of ours; and what a unit should be is not
+  // known here.
+  if (was_process && ran && config_.kind != ServiceKind::kNone) {
+    const auto started = co_await Restart(Saving::kSynced);
+    if (started.reply.ok) co_return Done("restarted");
+    Emit("stopped");
+    co_return Failed(started.reply.text);
+  }
+  co_await SaveQuietly();
+  co_return Already("");
+}
+
+Task<OpResult> Service::RetireProcess() {
+  if (!IsProcess()) co_return Done("");
+  const auto stopped = co_await backend_->Stop();
+  if (!stopped) {
+    LogError(fmt::format("{}: is no longer configured: stop failed: {}", Name(), stopped.error().what));
+    co_await SaveQuietly();
+    co_return Failed("stop failed: " + stopped.error().what);
+  }
+  if (*stopped == Change::kDone) Emit("stopped");
+  co_return Done("stopped");
+}
+
+Task<Result<std::string>> Service::Status() {
+  const std::shared_ptr<Backend> backend = backend_;
+  auto status = IsProcess() ? co_await backend->Status()
+                            : co_await async::WithDeadline(backend->Status(), kStatusLimit, "status of " + Name());
+  if (status && backend == backend_) observed_ = *status;
+  co_return status;
+}
+
+Task<Result<std::string>> Service::Logs(std::size_t bytes) {
+  const std::shared_ptr<Backend> backend = backend_;
+  co_return co_await async::WithDeadline(backend->Logs(bytes), kLogsLimit, "log of " + Name());
+}
+
+Task<ServiceView> Service::View() {
+  (void)co_await Status();
+  ServiceView view;
+  view.name = Name();
+  view.state.status = observed_;
+  view.state.last_deploy = state_.last_deploy;
+  view.state.last_restart = state_.last_restart;
+  view.state.last_result = state_.last_result;
+  view.state.last_output = state_.last_output;
+  view.state.failed_step = state_.failed_step;
+  view.kind = config_.kind;
+  view.desired = state_.desired;
+  view.pid = backend_->Pid();
+  view.uptime = backend_->Uptime();
+  if (view.pid == 0) view.last_exit = last_exit_;
+  if (deploying_) {
+    view.deploy = "deploying";
+    view.deploy_elapsed = DeployElapsed();
+  } else if (waiting_) {
+    view.deploy = "queued";
+  }
+  co_return view;
+}
+
+void Service::BeginClose() {
+  closing_ = true;
+  ops_.Close();
+  if (cancel_ != nullptr && cancel_reason_ == CancelReason::kNone) {
+    cancel_reason_ = CancelReason::kShutdown;
+    cancel_->Cancel();
+  }
+  if (!waiting_) return;
+  const Deploy dropped = *std::exchange(waiting_, std::nullopt);
+  context_.notifier->DeployFailed(Name(), "queue", "interrupted by shutdown before it began", Detail(dropped));
+}
+
+Task<void> Service::FinishClose() {
+  side_.Cancel();
+  if (!co_await loop_.Join(kCloseGrace)) loop_.Cancel();
+  watch_.Cancel();
+  const bool ended = co_await loop_.Join(kCloseLimit);
+  const bool unwatched = co_await watch_.Join(kCloseLimit) && co_await side_.Join(kCloseLimit);
+  if (!ended || !unwatched) LogError(Name() + ": its loop did not end");
+  // Whatever the loop was cut off from still gets its answer, and its report.
+  std::vector<std::shared_ptr<Request>> cut_off{std::exchange(current_, nullptr)};
+  while (auto request = ops_.TryPop()) cut_off.push_back(*std::move(request));
+  for (const auto& request : cut_off) {
+    if (!request) continue;
+    request->result = Failed("manager shutting down");
+    request->done.Set();
+  }
+  for (const Exit& exit : std::exchange(exits_, {})) {
+    Emit("exited", {.generation = exit.generation, .exit = exit.status, .uptime = exit.uptime});
+  }
+  co_await backend_->Close();
+}
+
+}  // namespace shipmate::service

@@ -1,0 +1,247 @@
+#pragma once
+
+// Service: one service under supervision. One loop takes its changing operations in order; reading ones answer at once,
+// whatever runs. It keeps three things apart: what a person wants (desired: up or down), what is (the backend's word),
+// and how the last deploy went.
+//
+// What an event does, by what the service is doing:
+//
+//   event          | idle                          | changing (start, stop, restart)     | deploying, steps
+//   ---------------+-------------------------------+-------------------------------------+-------------------------------
+//   start          | up := wanted; started, or     | waits its turn                      | "busy: deploying for 12s"
+//                  | "already running" (no event)  |                                     |
+//   stop           | down := wanted; stopped, or   | waits its turn                      | "busy: ..." and how to
+//   cancel
+//                  | "already stopped" (no event)  |                                     |
+//   restart        | up := wanted; restarted       | waits its turn                      | "busy: ..."
+//   pull           | git pull                      | waits its turn                      | "busy: ..."
+//   deploy request | begins                        | begins when no operation waits      | waits; merged if one waits
+//   cancel deploy  | not found                     | not found                           | the step is killed
+//   exit           | exited, once for an instance  | exited after it; not reported at    | exited at once
+//                  |                               | all if it is what stop asked for    |
+//   settings,      | in force at once, same        | the same                            | the same; the deploy keeps
+//     run alike    | process                       |                                     | its steps
+//   settings, run  | stopped by the old settings,  | waits its turn                      | waits for the end
+//     differently  | started by the new if it ran  |                                     |
+//   removal        | a process is stopped, a unit  | waits its turn                      | the deploy is cancelled
+//   first
+//                  | is forgotten                  |                                     |
+//   shutdown       | saved; the process goes on    | is given a moment, then abandoned   | ends as "interrupted"
+//
+// and by what is wanted and what is:
+//
+//   wanted | process | start          | stop           | restart   | a deploy's end       | exit          | found at
+//   start-up
+//   -------+---------+----------------+----------------+-----------+----------------------+---------------+------------------
+//   unset  | none    | started        | already stopped| restarted | started              | -             | left alone
+//   unset  | running | already running| stopped        | restarted | restarted            | exited        | adopted
+//   up     | none    | started        | already stopped| restarted | started              | -             | reported if
+//   it died up     | running | already running| stopped        | restarted | restarted            | exited        |
+//   adopted down   | none    | started        | already stopped| restarted | left stopped         | -             |
+//   left alone down   | running | already running| stopped        | restarted | left as it is        | exited        |
+//   stopped
+//
+// (start and restart make "up" wanted, stop makes "down" wanted, whatever comes of them.) State is saved before an
+// event is announced, and events are announced before an operation is answered.
+
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "async/latch.h"
+#include "async/mailbox.h"
+#include "async/offload.h"
+#include "async/spawn.h"
+#include "async/task.h"
+#include "deploy/runner.h"
+#include "service/backend.h"
+#include "service/census.h"
+#include "service/manager.h"
+#include "service/notifier.h"
+#include "service/state.h"
+#include "service/state_writer.h"
+
+namespace shipmate::service {
+
+/// What all services of a manager share. Outlives them.
+struct ServiceContext {
+  explicit ServiceContext(const Executor& loop) : executor(loop), ready(loop), shutdown_requested(loop) {}
+
+  Executor executor;
+  config::Config config;
+  BackendFactory backends;
+  /// For children; secrets and marks stripped.
+  std::vector<std::string> environment;
+  std::string state_id;
+  const base::Clock* clock = nullptr;
+  async::WorkerPool* pool = nullptr;
+  std::unique_ptr<Census> census;
+  Notifier* notifier = nullptr;
+  std::function<void()> on_change;
+  std::function<std::uint64_t()> next_deploy_id;
+  async::Event ready;
+  async::Event shutdown_requested;
+};
+
+enum class Op {
+  kStart,
+  kStop,
+  kRestart,
+  kPull,
+  // Our own:
+  kRenew,       ///< `adopt: false` at start-up: what was found is replaced
+  kFinishStop,  ///< at start-up: a stop that was begun before we died
+  kReconfigure,
+  kRetire,
+};
+
+enum class Saving {
+  kSynced,   ///< survives a power cut before the answer
+  kBatched,  ///< survives our death; the caller syncs the file system once for many
+};
+
+struct OpResult {
+  Reply reply;
+  /// It was so already.
+  bool already = false;
+};
+
+/// A process that bears a mark of the service.
+struct Marked {
+  std::uint64_t generation = 0;
+  os::ProcessStat process;
+};
+
+class Service {
+ public:
+  /// REQUIRES: `context` outlives it. `saved` is what its state file held.
+  Service(ServiceContext& context, config::ServiceConfig config, State saved);
+  Service(const Service&) = delete;
+  Service& operator=(const Service&) = delete;
+
+  // Start-up, in this order.
+  /// Takes over the recorded process.
+  Adoption AdoptRecorded();
+  /// Takes over the process of the newest start, where it was not recorded, and notes what is left of older ones to be
+  /// ended. `text` of the outcome is empty when there was nothing to do.
+  Adoption AdoptMarked(const std::vector<Marked>& marked);
+  /// Processes left by the deploy that was under way.
+  void NoteDeployLeftovers(std::vector<os::ProcessStat> processes) { deploy_leftovers_ = std::move(processes); }
+  /// Starts the loop: it first ends leftovers and reports what happened while nobody watched.
+  void Run();
+
+  Task<OpResult> Do(Op op, Saving saving);
+  /// Puts `config` into force; its outcome is empty, or tells why not. Waits for a restart, but not for a deploy.
+  Task<OpResult> Configure(config::ServiceConfig config);
+  /// The service is no longer configured: its process is stopped, its loop ended, its file removed.
+  Task<void> Retire();
+  Result<DeployTicket> RequestDeploy(DeployRequest request);
+  Result<void> CancelDeploy();
+
+  const std::string& Name() const { return config_.name; }
+  const config::ServiceConfig& Config() const { return config_; }
+  /// The backend's word, asked for now.
+  Task<Result<std::string>> Status();
+  Task<Result<std::string>> Logs(std::size_t bytes);
+  Task<ServiceView> View();
+
+  /// Nothing new is taken; a running deploy is cancelled.
+  void BeginClose();
+  /// Gives what runs a moment, then ends the loop. Completes within a few seconds.
+  Task<void> FinishClose();
+  /// After FinishClose: the last version on disk, not synced.
+  Task<void> SaveLast();
+
+ private:
+  struct Request;
+  struct Deploy {
+    DeployTicket ticket;
+    DeployRequest request;
+  };
+  enum class CancelReason { kNone, kPerson, kShutdown, kRemoval };
+
+  void MakeBackend();
+  Task<void> Loop();
+  Task<void> SettleStart();
+  Task<void> WatchExits(std::shared_ptr<Backend> backend);
+  Task<void> ReportExits();
+  Task<void> PushWhenReady(std::shared_ptr<Request> request);
+
+  Task<void> Perform(std::shared_ptr<Request> request);
+  Task<OpResult> Dispatch(std::shared_ptr<Request> request);
+  Task<OpResult> Start(Saving saving);
+  Task<OpResult> Stop(Saving saving);
+  Task<OpResult> Restart(Saving saving);
+  Task<OpResult> Pull();
+  Task<OpResult> Renew();
+  Task<OpResult> Reconfigure(config::ServiceConfig config);
+  Task<OpResult> RetireProcess();
+
+  Task<void> RunDeploy(Deploy deploy);
+  Task<deploy::StepsResult> RunDeploySteps();
+  Task<void> ConcludeDeploy(Deploy deploy, deploy::StepsResult steps);
+  Task<void> FailDeploy(const Deploy& deploy, std::string step, std::string output);
+  Task<void> SaveQuietly();
+  DeployDetail Detail(const Deploy& deploy) const;
+  std::chrono::milliseconds DeployElapsed() const;
+
+  Task<Result<void>> BeginStart(std::uint64_t generation);
+  Task<void> Probe();
+  State Snapshot() const;
+  Task<Result<void>> Save(Saving saving);
+  /// Saves; a failure is logged and appended to `text`.
+  Task<void> SaveOrSay(Saving saving, std::string& text);
+  void Emit(const std::string& event);
+  void Emit(const std::string& event, const EventDetail& detail);
+  bool IsProcess() const { return config_.kind == config::ServiceKind::kProcess; }
+  OpResult Busy(Op op) const;
+
+  // Constant after construction.
+  ServiceContext& context_;
+  StateWriter writer_;
+
+  // Loop only.
+  config::ServiceConfig config_;
+  std::shared_ptr<Backend> backend_;
+  State state_;
+  /// The backend's last word.
+  std::string observed_;
+  std::string last_exit_;
+  async::Mailbox<std::shared_ptr<Request>> ops_;
+  std::shared_ptr<Request> current_;
+  /// The backend's process is being changed: exits wait.
+  bool changing_ = false;
+  /// Seen and not reported yet.
+  std::deque<Exit> exits_;
+  std::shared_ptr<async::Event> reporting_;
+  bool closing_ = false;
+  bool retired_ = false;
+  /// A process found at start-up is still to be replaced.
+  bool renew_due_ = false;
+
+  // The deploy that runs, and the one that waits.
+  bool deploying_ = false;
+  bool restarting_after_deploy_ = false;
+  base::SteadyTime deploy_began_{};
+  std::string deploy_step_;
+  deploy::CancelToken* cancel_ = nullptr;
+  CancelReason cancel_reason_ = CancelReason::kNone;
+  DeployTicket current_ticket_;
+  std::optional<Deploy> waiting_;
+
+  // Found at start-up, dealt with by SettleStart.
+  std::vector<Traces> leftovers_;
+  std::vector<os::ProcessStat> deploy_leftovers_;
+  bool died_unseen_ = false;
+  bool interrupted_ = false;
+  bool save_at_start_ = false;
+
+  async::TaskGroup loop_;
+  async::TaskGroup watch_;
+  async::TaskGroup side_;
+};
+
+}  // namespace shipmate::service

@@ -1,0 +1,155 @@
+// Service: deploys.
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "base/log.h"
+#include "base/text.h"
+#include "service/environment.h"
+#include "service/request.h"
+
+namespace shipmate::service {
+
+std::chrono::milliseconds Service::DeployElapsed() const {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(context_.clock->Now() - deploy_began_);
+}
+
+DeployDetail Service::Detail(const Deploy& deploy) const {
+  DeployDetail detail;
+  detail.id = deploy.ticket.id;
+  detail.actor = deploy.request.actor;
+  if (deploying_) detail.duration = DeployElapsed();
+  return detail;
+}
+
+Result<DeployTicket> Service::RequestDeploy(DeployRequest request) {
+  if (closing_ || retired_) return Fail(Errc::kClosed, "manager shutting down");
+  if (config_.dir.empty() && !config_.deploy.empty()) {
+    return Fail(Errc::kInvalid, Name() + " has deploy steps but no directory to run them in; set `dir:` for it");
+  }
+  if (waiting_) {
+    // The newer push and the newer wish count; everyone who asked is named.
+    DeployRequest& waiting = waiting_->request;
+    if (waiting.actor != request.actor) waiting.actor += ", " + request.actor;
+    if (request.push) waiting.push = std::move(request.push);
+    return DeployTicket{.id = waiting_->ticket.id, .merged = true};
+  }
+  const DeployTicket ticket{.id = context_.next_deploy_id()};
+  waiting_ = Deploy{.ticket = ticket, .request = std::move(request)};
+  ops_.Push(nullptr);
+  return ticket;
+}
+
+Result<void> Service::CancelDeploy() {
+  if (!deploying_) return Fail(Errc::kNotFound, "no deploy of " + Name() + " is running");
+  if (cancel_ == nullptr)
+    return Fail(Errc::kBusy, "the steps of the deploy are done: " + Name() + " is being restarted");
+  cancel_reason_ = CancelReason::kPerson;
+  cancel_->Cancel();
+  return {};
+}
+
+Task<void> Service::RunDeploy(Deploy deploy) {
+  deploying_ = true;
+  deploy_began_ = context_.clock->Now();
+  deploy_step_.clear();
+  cancel_reason_ = CancelReason::kNone;
+  state_.last_deploy = context_.clock->WallNow();
+  co_await SaveQuietly();
+  context_.notifier->DeployStarted(Name(), Detail(deploy));
+  try {
+    deploy::StepsResult steps = co_await RunDeploySteps();
+    co_await ConcludeDeploy(std::move(deploy), std::move(steps));
+  } catch (...) {
+    // Cut off at shutdown; SaveLast writes this.
+    state_.last_result = "failed";
+    state_.failed_step = deploy_step_;
+    state_.last_output = "interrupted by shutdown";
+    deploying_ = false;
+    throw;
+  }
+  deploying_ = false;
+  if (context_.on_change) context_.on_change();
+}
+
+Task<deploy::StepsResult> Service::RunDeploySteps() {
+  deploy::CancelToken token;
+  deploy::StepsOptions options;
+  options.steps = config_.deploy;
+  options.dir = config_.dir;
+  auto variables = config_.env;
+  variables[std::string(kDeployMark)] = InstanceMark(
+      context_.state_id, Name(), static_cast<std::uint64_t>(state_.last_deploy.time_since_epoch().count()));
+  options.env = WithVariables(context_.environment, variables);
+  options.limit = config_.deploy_timeout;
+  options.cancel = &token;
+  const std::vector<std::string> steps = config_.deploy;
+  options.on_step = [this, &steps](std::size_t index) {
+    deploy_step_ = std::string(base::Trim(steps[index]));
+    // Not awaited: a step does not wait for the disk. It is for the one who reads it after a crash.
+    side_.Spawn(Name() + ": saving the step", SaveQuietly());
+  };
+  cancel_ = &token;
+  if (closing_) token.Cancel();
+  try {
+    deploy::StepsResult result = co_await deploy::RunSteps(std::move(options));
+    cancel_ = nullptr;
+    co_return result;
+  } catch (...) {
+    cancel_ = nullptr;
+    throw;
+  }
+}
+
+Task<void> Service::ConcludeDeploy(Deploy deploy, deploy::StepsResult steps) {
+  if (steps.status == deploy::StepsStatus::kFailed) {
+    std::string output = std::move(steps.output);
+    if (!output.empty() && !output.ends_with('\n')) output += "\n";
+    if (cancel_reason_ == CancelReason::kShutdown || closing_) output += "interrupted by shutdown";
+    if (cancel_reason_ == CancelReason::kPerson) output += "cancelled";
+    if (cancel_reason_ == CancelReason::kRemoval) output += "cancelled: the service is no longer configured";
+    co_return co_await FailDeploy(deploy, steps.failed_step.empty() ? deploy_step_ : steps.failed_step,
+                                  std::move(output));
+  }
+  const bool restarts = !config_.self_deploy && config_.kind != config::ServiceKind::kNone &&
+                        state_.desired != Desired::kDown && !retired_;
+  if (restarts) {
+    changing_ = true;
+    co_await ReportExits();
+    const auto restarted = co_await backend_->Restart();
+    changing_ = false;
+    state_.starting = false;
+    if (!restarted) {
+      std::string output = std::move(steps.output);
+      if (!output.empty() && !output.ends_with('\n')) output += "\n";
+      output += "ERROR: " + restarted.error().what + "\n";
+      co_await FailDeploy(deploy, "restart", std::move(output));
+      co_return co_await ReportExits();
+    }
+    state_.last_restart = context_.clock->WallNow();
+    last_exit_.clear();
+  }
+  state_.last_result = "success";
+  state_.last_output = steps.output;
+  state_.failed_step.clear();
+  const DeployDetail detail = Detail(deploy);
+  deploying_ = false;
+  co_await SaveQuietly();
+  context_.notifier->DeploySucceeded(Name(), steps.output, detail);
+  if (restarts) Emit("restarted");
+  co_await ReportExits();
+  if (config_.self_deploy) context_.shutdown_requested.Set();
+}
+
+Task<void> Service::FailDeploy(const Deploy& deploy, std::string step, std::string output) {
+  state_.last_result = "failed";
+  state_.failed_step = std::move(step);
+  state_.last_output = std::move(output);
+  const DeployDetail detail = Detail(deploy);
+  deploying_ = false;
+  co_await SaveQuietly();
+  context_.notifier->DeployFailed(Name(), state_.failed_step, state_.last_output, detail);
+}
+
+}  // namespace shipmate::service
