@@ -51,9 +51,8 @@ Task<Result<T>> WithDeadline(Task<Result<T>> task, std::chrono::milliseconds lim
   auto first = co_await (internal::Capture(std::move(task)) || timer.async_wait(boost::asio::use_awaitable));
   if (first.index() == 1) {
     co_return Fail(Errc::kTimeout, what + ": no answer within " +
-                                       (limit < std::chrono::seconds(1)
-                                            ? std::to_string(limit.count()) + "ms"
-                                            : base::FormatDuration(limit)));
+                                       (limit < std::chrono::seconds(1) ? std::to_string(limit.count()) + "ms"
+                                                                        : base::FormatDuration(limit)));
   }
   const auto outcome = std::get<0>(std::move(first));
   if (outcome->failure) std::rethrow_exception(outcome->failure);

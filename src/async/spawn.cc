@@ -33,9 +33,8 @@ bool LogFailure(const std::string& name, const std::exception_ptr& failure) {
 }  // namespace
 
 void Spawn(const Executor& executor, std::string name, Task<void> task) {
-  boost::asio::co_spawn(executor, std::move(task), [name = std::move(name)](const std::exception_ptr& failure) {
-    LogFailure(name, failure);
-  });
+  boost::asio::co_spawn(executor, std::move(task),
+                        [name = std::move(name)](const std::exception_ptr& failure) { LogFailure(name, failure); });
 }
 
 void TaskGroup::Spawn(std::string name, Task<void> task) {
@@ -43,9 +42,8 @@ void TaskGroup::Spawn(std::string name, Task<void> task) {
   member->name = std::move(name);
   boost::asio::co_spawn(
       executor_, std::move(task),
-      boost::asio::bind_cancellation_slot(member->cancel.slot(), [this, member](std::exception_ptr failure) {
-        Ended(member, std::move(failure));
-      }));
+      boost::asio::bind_cancellation_slot(
+          member->cancel.slot(), [this, member](std::exception_ptr failure) { Ended(member, std::move(failure)); }));
 }
 
 void TaskGroup::Ended(std::list<Member>::iterator member, std::exception_ptr failure) {

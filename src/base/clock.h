@@ -1,7 +1,7 @@
 #pragma once
 
-// Time is injected: whatever needs "now" is given a Clock, so that tests move time instead of waiting for it. Durations,
-// deadlines and expiry use Now(), which never jumps; WallNow() is for what a person or a file reads.
+// Time is injected: whatever needs "now" is given a Clock, so that tests move time instead of waiting for it.
+// Durations, deadlines and expiry use Now(), which never jumps; WallNow() is for what a person or a file reads.
 
 #include <chrono>
 

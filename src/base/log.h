@@ -30,10 +30,18 @@ void InitLog(const LogOptions& options);
 void ShutdownLog();
 
 void Log(LogLevel level, std::string_view message);
-inline void LogDebug(std::string_view message) { Log(LogLevel::kDebug, message); }
-inline void LogInfo(std::string_view message) { Log(LogLevel::kInfo, message); }
-inline void LogWarn(std::string_view message) { Log(LogLevel::kWarn, message); }
-inline void LogError(std::string_view message) { Log(LogLevel::kError, message); }
+inline void LogDebug(std::string_view message) {
+  Log(LogLevel::kDebug, message);
+}
+inline void LogInfo(std::string_view message) {
+  Log(LogLevel::kInfo, message);
+}
+inline void LogWarn(std::string_view message) {
+  Log(LogLevel::kWarn, message);
+}
+inline void LogError(std::string_view message) {
+  Log(LogLevel::kError, message);
+}
 
 }  // namespace shipmate::base
 

@@ -7,20 +7,34 @@ namespace shipmate::base {
 
 const char* ToString(Errc code) {
   switch (code) {
-    case Errc::kNotFound: return "not found";
-    case Errc::kInvalid: return "invalid";
-    case Errc::kTimeout: return "timeout";
-    case Errc::kCancelled: return "cancelled";
-    case Errc::kClosed: return "closed";
-    case Errc::kRefused: return "refused";
-    case Errc::kAuth: return "auth";
-    case Errc::kRateLimited: return "rate limited";
-    case Errc::kTooLarge: return "too large";
-    case Errc::kIo: return "io";
-    case Errc::kTls: return "tls";
-    case Errc::kProtocol: return "protocol";
-    case Errc::kSpawn: return "spawn";
-    case Errc::kBusy: return "busy";
+    case Errc::kNotFound:
+      return "not found";
+    case Errc::kInvalid:
+      return "invalid";
+    case Errc::kTimeout:
+      return "timeout";
+    case Errc::kCancelled:
+      return "cancelled";
+    case Errc::kClosed:
+      return "closed";
+    case Errc::kRefused:
+      return "refused";
+    case Errc::kAuth:
+      return "auth";
+    case Errc::kRateLimited:
+      return "rate limited";
+    case Errc::kTooLarge:
+      return "too large";
+    case Errc::kIo:
+      return "io";
+    case Errc::kTls:
+      return "tls";
+    case Errc::kProtocol:
+      return "protocol";
+    case Errc::kSpawn:
+      return "spawn";
+    case Errc::kBusy:
+      return "busy";
   }
   return "unknown";
 }
@@ -30,18 +44,26 @@ Errc FromErrno(int error_number) {
   switch (error_number) {
     case ENOENT:
     case ESRCH:
-    case ENOTDIR: return Errc::kNotFound;
+    case ENOTDIR:
+      return Errc::kNotFound;
     case EACCES:
-    case EPERM: return Errc::kRefused;
+    case EPERM:
+      return Errc::kRefused;
     case EINVAL:
-    case ENAMETOOLONG: return Errc::kInvalid;
-    case ETIMEDOUT: return Errc::kTimeout;
-    case ECANCELED: return Errc::kCancelled;
+    case ENAMETOOLONG:
+      return Errc::kInvalid;
+    case ETIMEDOUT:
+      return Errc::kTimeout;
+    case ECANCELED:
+      return Errc::kCancelled;
     case EBUSY:
-    case EWOULDBLOCK: return Errc::kBusy;
+    case EWOULDBLOCK:
+      return Errc::kBusy;
     case EFBIG:
-    case EMSGSIZE: return Errc::kTooLarge;
-    default: return Errc::kIo;
+    case EMSGSIZE:
+      return Errc::kTooLarge;
+    default:
+      return Errc::kIo;
   }
 }
 }  // namespace

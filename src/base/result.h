@@ -53,7 +53,9 @@ class [[nodiscard]] Result : public std::expected<T, Error> {
 inline std::unexpected<Error> Fail(Errc code, std::string what) {
   return std::unexpected<Error>(Error{code, std::move(what)});
 }
-inline std::unexpected<Error> Fail(Error error) { return std::unexpected<Error>(std::move(error)); }
+inline std::unexpected<Error> Fail(Error error) {
+  return std::unexpected<Error>(std::move(error));
+}
 
 /// The failure for errno value `error_number`: "<what>: <strerror text>", with the code that fits it.
 std::unexpected<Error> FailErrno(int error_number, std::string what);

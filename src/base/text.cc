@@ -11,9 +11,13 @@ namespace {
 
 constexpr char32_t kReplacement = 0xFFFD;
 
-unsigned char Byte(char c) { return static_cast<unsigned char>(c); }
+unsigned char Byte(char c) {
+  return static_cast<unsigned char>(c);
+}
 
-bool IsControl(char32_t c) { return c < 0x20 || (c >= 0x7F && c < 0xA0); }
+bool IsControl(char32_t c) {
+  return c < 0x20 || (c >= 0x7F && c < 0xA0);
+}
 
 // Bidirectional controls (Unicode TR 9), zero-width and other invisible formatting characters, line separators, tags.
 bool IsInvisible(char32_t c) {
@@ -33,14 +37,29 @@ void AppendEscape(std::string& out, const Rune& rune, char first_byte) {
     return;
   }
   switch (rune.value) {
-    case '\n': out += "\\n"; return;
-    case '\r': out += "\\r"; return;
-    case '\t': out += "\\t"; return;
-    case '\a': out += "\\a"; return;
-    case '\b': out += "\\b"; return;
-    case '\f': out += "\\f"; return;
-    case '\v': out += "\\v"; return;
-    default: break;
+    case '\n':
+      out += "\\n";
+      return;
+    case '\r':
+      out += "\\r";
+      return;
+    case '\t':
+      out += "\\t";
+      return;
+    case '\a':
+      out += "\\a";
+      return;
+    case '\b':
+      out += "\\b";
+      return;
+    case '\f':
+      out += "\\f";
+      return;
+    case '\v':
+      out += "\\v";
+      return;
+    default:
+      break;
   }
   const auto value = static_cast<std::uint32_t>(rune.value);
   if (value < 0x80) {

@@ -67,8 +67,12 @@ class Reader {
 
 }  // namespace
 
-std::string FormatRfc3339Nano(WallTime time) { return Format(time, true); }
-std::string FormatRfc3339(WallTime time) { return Format(time, false); }
+std::string FormatRfc3339Nano(WallTime time) {
+  return Format(time, true);
+}
+std::string FormatRfc3339(WallTime time) {
+  return Format(time, false);
+}
 
 std::optional<WallTime> ParseRfc3339(std::string_view text) {
   Reader reader(text);
@@ -115,8 +119,9 @@ std::string FormatDuration(nanoseconds duration) {
   const auto total = std::chrono::duration_cast<seconds>(duration).count();
   if (total < 0) return "0s";
   if (total < 60) return fmt::format("{}s", total);
-  if (total < 3600) return total % 60 == 0 || total >= 600 ? fmt::format("{}m", total / 60)
-                                                          : fmt::format("{}m {}s", total / 60, total % 60);
+  if (total < 3600)
+    return total % 60 == 0 || total >= 600 ? fmt::format("{}m", total / 60)
+                                           : fmt::format("{}m {}s", total / 60, total % 60);
   if (total < 86400) {
     const auto minutes = total % 3600 / 60;
     return minutes == 0 ? fmt::format("{}h", total / 3600) : fmt::format("{}h {}m", total / 3600, minutes);

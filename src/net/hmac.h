@@ -1,5 +1,7 @@
 #pragma once
 
+// Keyed and plain digests, and comparing them: for signatures over bodies as they came. Pure functions, no state.
+
 #include <string>
 #include <string_view>
 

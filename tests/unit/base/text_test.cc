@@ -8,7 +8,7 @@ TEST_CASE("RepairUtf8 replaces each invalid byte and keeps the rest") {
   CHECK(RepairUtf8("plain") == "plain");
   CHECK(RepairUtf8("GET /..\xc1\x1c..") == "GET /..\xEF\xBF\xBD\x1c..");
   CHECK(RepairUtf8("\xff\xfe") == "\xEF\xBF\xBD\xEF\xBF\xBD");
-  CHECK(RepairUtf8("\xed\xa0\x80") == "\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD");  // a surrogate
+  CHECK(RepairUtf8("\xed\xa0\x80") == "\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD");                  // a surrogate
   CHECK(RepairUtf8("\xf4\x90\x80\x80") == "\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD");  // over U+10FFFF
   CHECK(RepairUtf8("é世😀") == "é世😀");
   CHECK(IsValidUtf8("é世😀"));

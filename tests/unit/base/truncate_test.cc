@@ -19,7 +19,9 @@ std::string Repeat(const std::string& piece, int times) {
   return out;
 }
 
-std::string Marker(int omitted) { return "... (truncated, " + std::to_string(omitted) + " earlier bytes omitted)\n"; }
+std::string Marker(int omitted) {
+  return "... (truncated, " + std::to_string(omitted) + " earlier bytes omitted)\n";
+}
 
 }  // namespace
 
