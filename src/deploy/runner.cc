@@ -4,7 +4,6 @@
 #include <boost/asio/this_coro.hpp>
 #include <exception>
 #include <memory>
-#include <optional>
 #include <utility>
 
 #include "async/latch.h"
@@ -22,14 +21,14 @@ using std::chrono::milliseconds;
 
 // How a command ended. It keeps an exception instead of throwing it: `||` waits for the first SUCCESS.
 struct StepEnd {
-  std::optional<Result<os::CommandResult>> result;
+  Result<os::CommandResult> result;
   std::exception_ptr failure;
 };
 
 Task<std::shared_ptr<StepEnd>> RunStep(os::CommandOptions command) {
   auto end = std::make_shared<StepEnd>();
   try {
-    end->result.emplace(co_await os::RunCommand(std::move(command)));
+    end->result = co_await os::RunCommand(std::move(command));
   } catch (...) {
     end->failure = std::current_exception();
   }
@@ -126,7 +125,7 @@ Task<StepsResult> RunSteps(StepsOptions options) {
       } else {
         const auto step_end = std::get<0>(first);
         if (step_end->failure) std::rethrow_exception(step_end->failure);
-        failure = FailureText(*step_end->result, options.limit);
+        failure = FailureText(step_end->result, options.limit);
       }
     }
     if (failure.empty()) continue;

@@ -35,7 +35,7 @@ struct StepsOptions {
   std::vector<std::string> env;
   /// All steps together.
   std::chrono::milliseconds limit{std::chrono::minutes(30)};
-  std::size_t output_limit = 1024 * 1024;
+  std::size_t output_limit = std::size_t{1024} * 1024;
   /// Checked before each step and, while one runs, by CancelToken::Cancel.
   class CancelToken* cancel = nullptr;
   /// Called when step `index` (from 0) begins.

@@ -79,7 +79,7 @@ Result<std::string> Settle(const std::string& path, const std::string& dir, cons
   // passed over: the pid in the marker is a help for the reader, no more.
   [[maybe_unused]] const auto patched =
       os::ReplaceInPlace(path, kMarkerLimit, PidField(kPidUnknown), PidField(std::to_string(pid) + ") ==="));
-  const std::string target = LogPath(dir, name, pid);
+  std::string target = LogPath(dir, name, pid);
   const auto failure = [](const Error& error) { return Fail(error.code, "naming a log file: " + error.what); };
   auto renamed = os::RenameNew(path, target);
   for (int number = 1; !renamed && renamed.error().code == Errc::kBusy; ++number) {
@@ -120,7 +120,7 @@ std::string TailLogFile(const std::string& path, std::size_t count) {
   if (!file || count == 0) return "";
   // A few bytes more show whether the cut falls on a code point or a line.
   constexpr std::size_t kContext = 4;
-  const std::string data = os::ReadTail(path, count > SIZE_MAX - kContext ? count : count + kContext);
+  std::string data = os::ReadTail(path, count > SIZE_MAX - kContext ? count : count + kContext);
   std::size_t cut = data.size() > count ? data.size() - count : 0;
   // Less than the file's size means that its freed head was skipped: then the first byte may stand anywhere.
   if (cut == 0 && data.size() >= file->size) return data;
@@ -195,7 +195,7 @@ void StartingLog::Discard() {
 Result<std::string> AdoptStartingLog(const std::string& current_path, const std::string& dir, const std::string& name,
                                      pid_t pid) {
   const std::string file = std::filesystem::path(current_path).filename().string();
-  const std::string own = Join(dir, file);
+  std::string own = Join(dir, file);
   // The kernel tells where a descriptor of the process leads, with links in `dir` resolved: so the files are compared,
   // not the spelling of their paths.
   const LogKind kind = Classify(file, name);

@@ -45,7 +45,7 @@ void RemoveState(const std::string& dir, const std::string& name) {
 Result<std::string> SetAsideCorruptState(const std::string& dir, const std::string& name) {
   const std::string path = StatePath(dir, name);
   for (int copy = 1; copy <= kMaxCorruptCopies; ++copy) {
-    const std::string aside = path + (copy == 1 ? ".corrupt" : ".corrupt." + std::to_string(copy));
+    std::string aside = path + (copy == 1 ? ".corrupt" : ".corrupt." + std::to_string(copy));
     const auto renamed = os::RenameNew(path, aside);
     if (renamed) return aside;
     if (renamed.error().code != Errc::kBusy) return Fail(renamed.error());
