@@ -1,0 +1,99 @@
+#pragma once
+
+// Bridge: the whole chat floor over a manager with real processes, as the app puts it together, for tests that speak
+// and listen.
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "chat/chat_notifier.h"
+#include "chat/hub.h"
+#include "chat/outbox.h"
+#include "chat/render.h"
+#include "fakes/fake_frontend.h"
+#include "gate/confirmation.h"
+#include "gate/deploy_gate.h"
+#include "unit/service/machine.h"
+
+namespace shipmate::tests {
+
+inline std::vector<config::ChannelConfig> TwoChannels() {
+  std::vector<config::ChannelConfig> channels(2);
+  channels[0].id = "ops";
+  channels[1].id = "other";
+  return channels;
+}
+
+class Bridge {
+ public:
+  explicit Bridge(std::vector<config::ServiceConfig> services,
+                  std::vector<config::ChannelConfig> channels = TwoChannels())
+      : frontend("discord", std::move(channels)),
+        outbox(machine.loop.get_executor()),
+        notifier(outbox, machine.clock, "!"),
+        confirmations(machine.clock, std::chrono::minutes(10)),
+        verbs(chat::Verbs::BuiltIn()) {
+    machine.Start(std::move(services));
+    machine.manager->SetNotifier(notifier);
+    gate = std::make_unique<gate::DeployGate>(*machine.manager, notifier, confirmations);
+    dispatcher = std::make_unique<chat::Dispatcher>(chat::Desk{
+        .manager = *machine.manager, .gate = *gate, .verbs = verbs, .clock = machine.clock, .frontends = [this] {
+          return health;
+        }});
+    hub = std::make_unique<chat::Hub>(machine.loop.get_executor(), *dispatcher, outbox, "!");
+    outbox.Add(frontend);
+  }
+  ~Bridge() {
+    machine.Run(hub->Close(std::chrono::seconds(20)));
+    machine.StopManager();
+    machine.Run(outbox.Close(std::chrono::seconds(20)));
+  }
+  Bridge(const Bridge&) = delete;
+  Bridge& operator=(const Bridge&) = delete;
+
+  static chat::Incoming By(std::string text, std::string channel = "ops") {
+    chat::Incoming incoming;
+    incoming.actor = {.platform = "discord", .id = "42", .name = "alice"};
+    incoming.channel = std::move(channel);
+    incoming.message_id = "m1";
+    incoming.text = std::move(text);
+    return incoming;
+  }
+  /// The rendered answer to `text`, spoken in `channel`; "" for none.
+  std::string Say(std::string text, std::string channel = "ops") {
+    const auto answer = machine.Run(hub->Ask(By(std::move(text), std::move(channel))));
+    return answer ? chat::Render(*answer, frontend.dialect) : "";
+  }
+  /// Waits until something posted contains `part`.
+  bool Hears(const std::string& part) {
+    return machine.Until([&] {
+      for (const chat::Outgoing& sent : frontend.sent) {
+        if (sent.text.contains(part)) return true;
+      }
+      return false;
+    });
+  }
+  /// What was posted in `channel` so far.
+  std::vector<std::string> Posted(const std::string& channel) const {
+    std::vector<std::string> texts;
+    for (const chat::Outgoing& sent : frontend.sent) {
+      if (sent.channel == channel) texts.push_back(sent.text);
+    }
+    return texts;
+  }
+
+  Machine machine;
+  FakeFrontend frontend;
+  chat::Outbox outbox;
+  chat::ChatNotifier notifier;
+  gate::ConfirmationTracker confirmations;
+  const chat::Verbs verbs;
+  std::vector<std::pair<std::string, chat::Health>> health;
+  std::unique_ptr<gate::DeployGate> gate;
+  std::unique_ptr<chat::Dispatcher> dispatcher;
+  std::unique_ptr<chat::Hub> hub;
+};
+
+}  // namespace shipmate::tests

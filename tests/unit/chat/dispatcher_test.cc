@@ -1,0 +1,271 @@
+#include "chat/dispatcher.h"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <regex>
+#include <set>
+
+#include "chat/handlers.h"
+#include "unit/chat/bridge.h"
+
+namespace shipmate::chat {
+namespace {
+
+using tests::Bridge;
+using tests::ProcessService;
+using tests::Sleeper;
+using Names = std::vector<std::string>;
+
+/// Pids differ from run to run.
+std::string WithoutPids(const std::string& text) {
+  return std::regex_replace(text, std::regex("pid [0-9]+"), "pid N");
+}
+
+config::ServiceConfig Deployable(std::string name, std::vector<std::string> steps) {
+  auto config = Sleeper(std::move(name));
+  config.dir = "/";
+  config.deploy = std::move(steps);
+  return config;
+}
+
+service::WebhookInfo Push() {
+  service::WebhookInfo info;
+  info.repo = "acme/shop";
+  info.branch = "main";
+  info.commit_id = "deadbeefcafe";
+  info.author = "Bob";
+  return info;
+}
+
+TEST_CASE("handlers and built-in commands match one to one") {
+  std::set<std::string> handled;
+  for (const NamedHandler& handler : Handlers()) CHECK(handled.insert(std::string(handler.verb)).second);
+  std::set<std::string> offered;
+  for (const config::CommandSpec& spec : Verbs::BuiltIn().All()) offered.insert(spec.name);
+  CHECK(handled == offered);
+}
+
+TEST_CASE("unknown words are answered with the nearest") {
+  Bridge bridge({Sleeper("api")});
+  CHECK(bridge.Say("!restat api") == "unknown command \"restat\"; did you mean **restart**?");
+  CHECK(bridge.Say("!frobnicate") == "unknown command \"frobnicate\"; try `help`");
+  CHECK(bridge.Say("!start apj") == "service \"apj\" not found; did you mean **api**?");
+  CHECK(bridge.Say("!start") == "usage: `start <service>...`");
+  CHECK(bridge.Say("!" + std::string(1900, 'x')).size() < 120);
+}
+
+TEST_CASE("start, stop and restart of one service") {
+  Bridge bridge({Sleeper("echo")});
+  CHECK(WithoutPids(bridge.Say("!start echo")) == "**echo**: started (pid N)");
+  const int pid = bridge.machine.Pid("echo");
+  CHECK(pid > 0);
+  CHECK(bridge.Say("!start echo").starts_with("**echo**: already running (pid " + std::to_string(pid)));
+  CHECK(WithoutPids(bridge.Say("!rs echo")) == "**echo**: restarted (pid N)");
+  CHECK(bridge.machine.Pid("echo") != pid);
+  CHECK(bridge.Say("!stop echo") == "**echo**: stopped");
+  CHECK(bridge.Say("!stop echo") == "**echo**: already stopped");
+  CHECK(bridge.machine.View("echo").state.status == "stopped");
+}
+
+TEST_CASE("several services at once, one line each; nothing when one name is wrong") {
+  auto broken = ProcessService("web-3", "");
+  broken.entrypoint = {"/nonexistent/binary"};
+  Bridge bridge({Sleeper("web-2"), Sleeper("db"), Sleeper("web-1"), broken});
+  CHECK(bridge.Say("!start db web-9").starts_with("service \"web-9\" not found"));
+  CHECK(bridge.machine.View("db").state.status == "stopped");
+  const std::string started = WithoutPids(bridge.Say("!start web* web-1"));
+  CHECK(
+      started.starts_with("start: 2 done, 1 failed\n**web-1**: started (pid N)\n**web-2**: started (pid N)\n"
+                          "**web-3**: start failed: "));
+  CHECK(bridge.Say("!stop web-1 web-2") == "stop: 2 done\n**web-1**: stopped\n**web-2**: stopped");
+  CHECK(bridge.Say("!stop *").starts_with("\"*\" would be every service"));
+}
+
+TEST_CASE("everything at once") {
+  auto broken = ProcessService("bad", "");
+  broken.entrypoint = {"/nonexistent/binary"};
+  Bridge bridge({Sleeper("a"), Sleeper("b"), broken});
+  bridge.Say("!start a");
+  const std::string started = bridge.Say("!start-all");
+  CHECK(started.starts_with("1 started, 1 already running, 1 failed:\n**bad**: start failed: "));
+  CHECK(bridge.Say("!count") == "2/3 running");
+  CHECK(bridge.Say("!stop-all").starts_with("2 stopped, 1 already stopped"));
+  CHECK(bridge.Say("!count") == "0/3 running");
+}
+
+TEST_CASE("status, list and count") {
+  auto site = config::ServiceConfig();
+  site.name = "site";
+  site.kind = config::ServiceKind::kNone;
+  Bridge bridge({Sleeper("api"), Sleeper("web"), site});
+  bridge.Say("!start api");
+  bridge.machine.clock.Advance(std::chrono::hours(3));
+  const std::string status = bridge.Say("!status");
+  CHECK(status.starts_with("1/3 running\n\u25cf **api** running"));
+  CHECK(status.contains("\n\u25cb **site** deploys only"));
+  CHECK(status.contains("\n\u25cb **web** stopped"));
+  const std::string details = bridge.Say("!st api");
+  CHECK(details.starts_with("\u25cf **api**: running\npid " + std::to_string(bridge.machine.Pid("api"))));
+  CHECK(bridge.Say("!status web api").starts_with("1/2 running\n\u25cf **api** running"));
+  CHECK(bridge.Say("!list") == "3 services:\napi\nsite\nweb");
+  CHECK(bridge.Say("!count").ends_with(" running"));
+
+  bridge.health = {{"discord", {Connection::kFailed, "the token was refused; set DISCORD_TOKEN"}},
+                   {"console", {Connection::kReady, ""}}};
+  CHECK(bridge.Say("!status").ends_with("\ndiscord: failed: the token was refused; set DISCORD_TOKEN"));
+}
+
+TEST_CASE("no services at all") {
+  Bridge bridge({});
+  CHECK(bridge.Say("!status") == "No services configured.");
+  CHECK(bridge.Say("!list") == "No services configured.");
+  CHECK(bridge.Say("!count") == "0/0 running");
+  CHECK(bridge.Say("!start-all") == "No services configured.");
+}
+
+TEST_CASE("help") {
+  Bridge bridge({});
+  const std::string help = bridge.Say("!help");
+  for (const config::CommandSpec& spec : bridge.verbs.All()) {
+    CAPTURE(spec.name);
+    CHECK(help.contains("`" + spec.Usage() + "` " + spec.help));
+  }
+  CHECK(bridge.Say("!help tail") == "`logs <service> [lines]`\nShows the end of a service's log\nalso: log, tail");
+  CHECK(bridge.Say("!help restart").ends_with("\nseveral names, or a pattern such as `web*`"));
+  CHECK(bridge.Say("!help lgos") == "no command \"lgos\"; did you mean **logs**?");
+}
+
+TEST_CASE("logs are the clean end of the log in one fence") {
+  auto noisy = ProcessService("noisy",
+                              "printf 'GET /..\\301\\034..\\n'; printf "
+                              "'\\033[31mred\\033[0m\\r\\n```\\n@everyone\\nafter\\n'; exec sleep 3600");
+  Bridge bridge({noisy, Sleeper("quiet")});
+  CHECK(bridge.Say("!logs noisy") == "**noisy**: no logs");
+  bridge.Say("!start noisy");
+  REQUIRE(bridge.machine.Until([&] { return bridge.Say("!logs noisy").contains("after"); }));
+  const std::string logs = bridge.Say("!logs noisy");
+  CHECK(logs.starts_with("**noisy**: last 6 lines\n```\n=== Started at "));
+  CHECK(logs.ends_with("\nGET /..\ufffd..\nred\n```\n@everyone\nafter\n```"));
+  CHECK(bridge.Say("!logs noisy 2") == "**noisy**: last 2 lines\n```\n@everyone\nafter\n```");
+  CHECK(bridge.Say("!tail noisy 1") == "**noisy**: last line\n```\nafter\n```");
+  CHECK(bridge.Say("!logs noisy 1000").starts_with("**noisy**: last 6 lines"));
+  CHECK(bridge.Say("!logs noisy 1001") == "usage: `logs <service> [lines]`\nat most 1000 lines");
+  CHECK(bridge.Say("!logs noisy x") == "usage: `logs <service> [lines]`\n\"x\" is no number from 1 up");
+}
+
+TEST_CASE("a long log is cut at its start") {
+  auto counting = ProcessService("counting", "seq 1 20000; exec sleep 3600");
+  Bridge bridge({counting});
+  bridge.Say("!start counting");
+  REQUIRE(bridge.machine.Until([&] { return bridge.Say("!logs counting").ends_with("\n20000\n```"); }));
+  CHECK(bridge.Say("!logs counting 50").starts_with("**counting**: last 50 lines\n```\n19951\n"));
+  const std::string many = bridge.Say("!logs counting 1000");
+  CHECK(many.starts_with("**counting**: last 1000 lines\n```\n... (truncated, "));
+  CHECK(many.ends_with("\n20000\n```"));
+  CHECK(many.size() <= 2000);
+}
+
+TEST_CASE("pull shows what git said") {
+  auto here = Sleeper("here");
+  here.dir = "/";
+  Bridge bridge({here, Sleeper("nowhere")});
+  const std::string pulled = bridge.Say("!pull here");
+  CHECK(pulled.starts_with("**here**: git pull"));
+  CHECK(pulled.ends_with("\n```"));
+  const std::string both = bridge.Say("!pull here nowhere");
+  CHECK(both.starts_with("pull: "));
+  CHECK(both.contains("\nhere:\n"));
+  CHECK(both.contains("\nnowhere:\n"));
+}
+
+TEST_CASE("a deploy is requested, announced and shown") {
+  Bridge bridge({Deployable("api", {"echo building"}), Deployable("bad", {"echo why >&2; exit 3"})});
+  CHECK(bridge.Say("!deploy api") == "Deploy requested for **api**.");
+  CHECK(bridge.Hears("Deploying **api**... (alice)"));
+  CHECK(bridge.Hears("Deploy of **api** succeeded."));
+  CHECK(bridge.Say("!status api").contains("\nlast deploy: success"));
+  CHECK(bridge.Say("!deploy bad") == "Deploy requested for **bad**.");
+  CHECK(bridge.Hears("Deploy of **bad** failed at step `echo why >&2; exit 3`."));
+  CHECK(bridge.Hears("why\nERROR: exit status 3\n```"));
+  CHECK(bridge.Say("!status").contains("last deploy failed"));
+  CHECK(bridge.Say("!deploy api bad") == "Deploy requested for **api**.\nDeploy requested for **bad**.");
+}
+
+TEST_CASE("a deploy under way is shown and can be cancelled") {
+  Bridge bridge({Deployable("api", {"sleep 3600"})});
+  CHECK(bridge.Say("!cancel api") == "**api**: no deploy is running");
+  bridge.Say("!deploy api");
+  CHECK(bridge.Hears("Deploying **api**"));
+  CHECK(bridge.Say("!status").contains("deploying 0s"));
+  CHECK(bridge.Say("!status api").contains("\ndeploying for 0s"));
+  CHECK(bridge.Say("!deploy api") == "Deploy requested for **api**.");
+  CHECK(bridge.Say("!deploy api") == "A deploy of **api** waits already; this one joins it.");
+  CHECK(bridge.Say("!stop api").starts_with("**api**: busy: deploying for"));
+  // The running one, then the one that waits.
+  const auto begun = [&bridge] {
+    return std::ranges::count_if(bridge.Posted("ops"),
+                                 [](const std::string& text) { return text.starts_with("Deploying **api**"); });
+  };
+  for (int deploy = 1; deploy <= 2; ++deploy) {
+    REQUIRE(bridge.machine.Until([&] { return begun() == deploy; }));
+    CHECK(bridge.machine.Until([&] { return bridge.Say("!cancel api") == "Cancelling the deploy of **api**."; }));
+  }
+  CHECK(bridge.Hears("Deploy of **api** failed"));
+}
+
+TEST_CASE("a push that asks first is confirmed once") {
+  auto shop = Deployable("shop", {"true"});
+  shop.repo = "acme/shop";
+  shop.branch = "main";
+  shop.require_confirmation = true;
+  Bridge bridge({shop, Sleeper("other")});
+  CHECK(bridge.Say("!confirm shop") == "No pending deploy confirmation for **shop** (or it expired).");
+  REQUIRE(bridge.gate->HandlePush(Push()).size() == 1);
+  CHECK(bridge.Hears("Webhook for **shop**: acme/shop@deadbee on `main` by Bob"));
+  CHECK(bridge.Hears("Deploy of **shop** waits for a confirmation"));
+  CHECK(bridge.Say("!confirm other") ==
+        "No pending deploy confirmation for **other** (or it expired).\nwaiting: **shop**, for 10m more");
+  CHECK(bridge.Say("!confirm shop") == "Confirmed deploy for **shop**.");
+  CHECK(bridge.Say("!confirm shop").starts_with("No pending deploy confirmation"));
+  CHECK(bridge.Hears("Deploy of **shop** succeeded."));
+}
+
+TEST_CASE("reload tells what changed, or why nothing did") {
+  Bridge bridge({});
+  const std::string dir = bridge.machine.config.services_dir;
+  tests::WriteText(dir + "/api.yaml", "dir: /\nentrypoint: [sleep, \"3600\"]\n");
+  tests::WriteText(dir + "/old.yaml", "dir: /\nentrypoint: [sleep, \"3600\"]\n");
+  CHECK(bridge.Say("!reload") == "Config reloaded: 2 new\nnew: api, old");
+  CHECK(bridge.Say("!reload") == "Config reloaded: nothing changed");
+  bridge.Say("!start api");
+  tests::WriteText(dir + "/api.yaml", "dir: /\nentrypoint: [sleep, \"3601\"]\n");
+  tests::WriteText(dir + "/web.yaml", "dir: /\nentrypoint: [sleep, \"3600\"]\n");
+  std::filesystem::remove(dir + "/old.yaml");
+  CHECK(bridge.Say("!reload") ==
+        "Config reloaded: 1 changed, 1 new, 1 removed; restarted: api\nchanged: api\nnew: web\nremoved: old");
+  tests::WriteText(dir + "/web.yaml", "entrypoimt: [sleep]\n");
+  const std::string failed = bridge.Say("!reload");
+  CHECK(failed.starts_with("Reload failed, nothing was changed:\n"));
+  CHECK(failed.contains("web.yaml:1:1"));
+  CHECK(bridge.Say("!list") == "2 services:\napi\nweb");
+}
+
+TEST_CASE("a channel for some services touches no others") {
+  std::vector<config::ChannelConfig> channels(2);
+  channels[0].id = "ops";
+  channels[1].id = "web";
+  channels[1].services = {"web"};
+  Bridge bridge({Sleeper("api"), Sleeper("web")}, channels);
+  CHECK(bridge.Say("!start api", "web") == "service \"api\" cannot be reached from this channel");
+  CHECK(bridge.Say("!start-all", "web") == "1 started");
+  CHECK(bridge.Say("!count", "web") == "1/1 running");
+  CHECK(bridge.Say("!count") == "1/2 running");
+  CHECK(bridge.Say("!list", "web") == "1 service:\nweb");
+  CHECK_FALSE(bridge.Say("!status", "web").contains("api"));
+  CHECK(bridge.Say("!reload", "web") == "reload concerns every service; this channel is for web only");
+  CHECK(bridge.Say("!stop-all", "web") == "1 stopped");
+}
+
+}  // namespace
+}  // namespace shipmate::chat
