@@ -9,6 +9,7 @@
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/ip/address.hpp>
 #include <boost/asio/ssl/error.hpp>
+#include <optional>
 #include <utility>
 
 #include "async/deadline.h"
@@ -93,13 +94,14 @@ Task<Result<tcp::socket>> ConnectTcp(Executor executor, Url url, std::chrono::mi
   auto endpoints = co_await Resolve(url.host, url.port, what);
   if (!endpoints) co_return Fail(std::move(endpoints.error()));
   const std::chrono::milliseconds share = limit / static_cast<std::int64_t>(endpoints->size());
-  Error last;
+  std::optional<Error> telling;
   for (const tcp::endpoint& endpoint : *endpoints) {
     auto socket = co_await async::WithDeadline(ConnectOne(executor, endpoint, what), share, what);
     if (socket) co_return socket;
-    last = std::move(socket.error());
+    // An address family that this machine cannot reach says less than a server that refused.
+    if (!telling || telling->code == Errc::kIo) telling = std::move(socket.error());
   }
-  co_return Fail(std::move(last));
+  co_return Fail(std::move(*telling));
 }
 
 Task<Result<void>> HandshakeAsClient(TlsStream& stream, Url url) {

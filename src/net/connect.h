@@ -21,7 +21,8 @@ std::string HostAndPort(const Url& url);
 /// "connecting to discord.com:443".
 std::string ConnectingTo(const Url& url);
 
-/// Tries the addresses of the host in turn, each with its share of `limit`; the last failure when none answers.
+/// Tries the addresses of the host in turn, each with its share of `limit`; the most telling failure when none
+/// answers.
 Task<Result<boost::asio::ip::tcp::socket>> ConnectTcp(Executor executor, Url url, std::chrono::milliseconds limit);
 
 /// The client's half of the handshake, with the name sent (SNI) and verified. `stream` outlives the task.

@@ -7,7 +7,6 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ssl/stream.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <boost/asio/this_coro.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http.hpp>
 #include <cerrno>
@@ -172,10 +171,7 @@ class HttpClient::Impl final : public std::enable_shared_from_this<HttpClient::I
         if (progress.keep && connection->buffer.size() == 0) Keep(std::move(connection));
         co_return std::move(*response);
       }
-      const auto state = co_await asio::this_coro::cancellation_state;
-      if (state.cancelled() != asio::cancellation_type::none) {
-        throw boost::system::system_error(asio::error::operation_aborted);
-      }
+      co_await ThrowIfCancelled();
       connection.reset();
       const Sent sent = progress.sent > 0 ? Sent::kMaybe : Sent::kNothing;
       const bool stale = reused && !progress.answered && response.error().code == Errc::kClosed;

@@ -4,7 +4,6 @@
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ssl/stream.hpp>
-#include <boost/asio/this_coro.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http.hpp>
@@ -452,16 +451,14 @@ Task<After> Core::Answer(Stream& stream, HttpResponse response, Head head, After
 Task<HttpResponse> Core::CallHandler(HttpRequest request) {
   const std::string what =
       fmt::format("http: {} {}", request.method, request.target.substr(0, request.target.find('?')));
+  if (!handler) co_return Plain(404, "nothing is served here");
   std::string failure;
   try {
-    if (!handler) co_return Plain(404, "nothing is served here");
     co_return co_await handler(std::move(request));
-  } catch (const boost::system::system_error& error) {
-    if (error.code() == asio::error::operation_aborted) throw;  // the server is ending
-    failure = error.what();
   } catch (const std::exception& error) {
     failure = error.what();
   }
+  co_await ThrowIfCancelled();
   LogError(fmt::format("{}: the handler failed: {}", what, failure));
   co_return Plain(500, "internal error");
 }
@@ -474,21 +471,19 @@ Task<void> Core::ServeWebSocket(Stream& stream, HttpRequest request, Open& open)
   if (!accepted) co_return;
   const std::shared_ptr<WebSocket> websocket = std::move(*accepted);
   open.websocket = websocket;
-  std::uint16_t code = draining_ ? kGoingAway : kNormal;
+  std::optional<std::string> failure;
   if (!draining_) {
     try {
       co_await socket_handler(std::move(request), websocket);
-    } catch (const boost::system::system_error& error) {
-      if (error.code() == asio::error::operation_aborted) {
-        websocket->Abort();
-        throw;
-      }
-      LogError(fmt::format("http: a websocket's handler failed: {}", error.what()));
-      code = kInternalError;
     } catch (const std::exception& error) {
-      LogError(fmt::format("http: a websocket's handler failed: {}", error.what()));
-      code = kInternalError;
+      failure = error.what();
     }
+  }
+  std::uint16_t code = draining_ ? kGoingAway : kNormal;
+  if (failure) {
+    co_await ThrowIfCancelled();
+    LogError(fmt::format("http: a websocket's handler failed: {}", *failure));
+    code = kInternalError;
   }
   co_await websocket->Close(code, "", kSocketCloseLimit);
 }

@@ -1,7 +1,12 @@
 #pragma once
 
 // HttpServer: HTTP/1.1 with keep-alive, plain or TLS, on one TCP address, with limits on header, body, time and the
-// number of connections; an upgrade to WebSocket is handed to its own handler.
+// number of connections; an upgrade to WebSocket is handed to its own handler. A request whose length can be read in
+// two ways is refused, and its connection closed. At the limit of connections the oldest idle one makes room for a
+// client that waits; without an idle one, clients wait in the kernel's queue.
+//
+// The handlers, and what they refer to, must live until Shutdown has completed. A server may be destroyed at any time
+// while the loop exists; then everything that still runs is cancelled.
 
 #include <chrono>
 #include <cstdint>
@@ -22,8 +27,8 @@ struct HttpServerOptions {
   std::uint16_t port = 0;           ///< 0 = any free one; see Port()
   std::shared_ptr<TlsContext> tls;  ///< null = plain
   std::size_t header_limit = 16 * 1024;
-  std::size_t body_limit = 25 * 1024 * 1024;                          ///< 413 above
-  std::chrono::milliseconds request_limit{std::chrono::seconds(30)};  ///< header and body of one request
+  std::size_t body_limit = 25 * 1024 * 1024;                          ///< 413 above; also the longest WebSocket message
+  std::chrono::milliseconds request_limit{std::chrono::seconds(30)};  ///< reading one request; writing its answer
   std::chrono::milliseconds idle_limit{std::chrono::seconds(60)};     ///< between requests
   std::size_t connection_limit = 512;
 };
@@ -46,7 +51,8 @@ class HttpServer {
   virtual std::uint16_t Port() const = 0;
   /// Accepts until cancelled or shut down.
   virtual Task<void> Run() = 0;
-  /// Stops accepting, lets running requests finish within `limit`, then cuts what is left.
+  /// Stops accepting, closes idle connections, and WebSockets with code 1001, lets running requests finish within
+  /// `limit`, then cancels and cuts what is left.
   virtual Task<void> Shutdown(std::chrono::milliseconds limit) = 0;
   /// Test doubles: cuts every open connection with a TCP reset, without close frames.
   virtual void CutConnections() = 0;

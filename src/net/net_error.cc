@@ -2,6 +2,8 @@
 
 #include <boost/asio/error.hpp>
 #include <boost/asio/ssl/error.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/system/system_error.hpp>
 
 namespace shipmate::net {
 
@@ -13,6 +15,13 @@ bool IsConnectionEnd(const boost::system::error_code& code) {
          code == asio::error::connection_reset || code == asio::error::broken_pipe ||
          code == asio::error::connection_aborted || code == asio::error::not_connected ||
          code == asio::error::shut_down;
+}
+
+Task<void> ThrowIfCancelled() {
+  const auto state = co_await asio::this_coro::cancellation_state;
+  if (state.cancelled() != asio::cancellation_type::none) {
+    throw boost::system::system_error(asio::error::operation_aborted);
+  }
 }
 
 Error ToError(const boost::system::error_code& code, const std::string& what) {

@@ -41,7 +41,6 @@ void RunLookUp(LookUp& look_up) {
   addrinfo hints{};
   hints.ai_family = AF_UNSPEC;
   hints.ai_socktype = SOCK_STREAM;
-  hints.ai_flags = AI_ADDRCONFIG;
   addrinfo* list = nullptr;
   look_up.outcome = getaddrinfo(look_up.host.c_str(), nullptr, &hints, &list);
   look_up.error_number = errno;

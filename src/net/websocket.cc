@@ -5,7 +5,6 @@
 #include <boost/asio/associated_cancellation_slot.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ssl/stream.hpp>
-#include <boost/asio/this_coro.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http/empty_body.hpp>
 #include <boost/beast/http/message.hpp>
@@ -19,6 +18,7 @@
 #include "async/latch.h"
 #include "base/text.h"
 #include "net/connect.h"
+#include "net/http_message.h"
 #include "net/net_error.h"
 #include "net/websocket_accept.h"
 
@@ -69,10 +69,7 @@ class Connection final : public std::enable_shared_from_this<Connection<Stream>>
     do {
       const auto [error, count] = co_await ReadSome();
       if (error) {
-        const auto state = co_await asio::this_coro::cancellation_state;
-        if (state.cancelled() != asio::cancellation_type::none) {
-          throw boost::system::system_error(asio::error::operation_aborted);
-        }
+        co_await ThrowIfCancelled();
         co_return Fail(EndReading(error));
       }
       buffer_.commit(count);
@@ -359,6 +356,9 @@ Task<Result<std::unique_ptr<WebSocket>>> WebSocket::Connect(Executor executor, W
   const std::string what = ConnectingTo(options.url);
   const std::chrono::milliseconds limit = options.handshake_limit;
   if (options.url.Secure() && !options.tls) co_return Fail(Errc::kInvalid, what + ": no TLS settings were given");
+  if (const auto valid = CheckHeaders(options.headers); !valid) {
+    co_return Fail(Errc::kInvalid, what + ": " + valid.error().what);
+  }
   co_return co_await async::WithDeadline(ConnectSteps(std::move(executor), std::move(options)), limit, what);
 }
 

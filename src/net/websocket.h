@@ -43,7 +43,8 @@ class WebSocket {
   /// Queues `text` and returns once it was handed to the kernel; kClosed when the connection has ended.
   virtual Task<Result<void>> Send(std::string text) = 0;
   virtual Task<Result<void>> SendBinary(std::string bytes) = 0;
-  /// The code of the close frame that the other side sent; nullopt when there was none (a drop).
+  /// The code of the close frame that the other side sent (1005 when the frame had none); nullopt when there was no
+  /// such frame (a drop).
   virtual std::optional<std::uint16_t> CloseCode() const = 0;
   virtual std::string CloseReason() const = 0;
   /// Sends a close frame and waits for the answer, at most `limit`, then closes the socket. Any code of RFC 6455

@@ -251,6 +251,25 @@ TEST_CASE("nobody listens, and no such name") {
   CHECK(unknown.error().error.what.find("no-such-host.invalid:80") != std::string::npos);
 }
 
+TEST_CASE("every address of a name is tried") {
+  boost::asio::io_context loop(1);
+  auto listening = HttpServer::Listen(loop.get_executor(), {.address = "::1"});
+  if (!listening) {
+    MESSAGE(std::string("skipped: no IPv6 loopback on this machine"));
+    return;
+  }
+  async::Spawn(loop.get_executor(), "server", (*listening)->Run());
+  (*listening)->OnRequest(&Mirror);
+  HttpClient client(
+      loop.get_executor(),
+      {.origin = ParseUrl("http://localhost:" + std::to_string((*listening)->Port())).value(), .tls = nullptr});
+  CHECK(RunTask(loop, client.Send(Get("/"), true)).has_value());
+  RunTask(loop, (*listening)->Shutdown(0ms));
+  const Answer refused = RunTask(loop, client.Send(Get("/"), true));
+  REQUIRE_FALSE(refused.has_value());
+  CHECK(refused.error().error.code == Errc::kRefused);
+}
+
 TEST_CASE("a redirect is an answer like any other") {
   boost::asio::io_context loop(1);
   RawServer elsewhere(loop, {{kOk}});

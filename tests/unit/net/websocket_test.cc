@@ -409,6 +409,18 @@ TEST_CASE("a refused upgrade says so") {
   }
 }
 
+TEST_CASE("a header that would break the upgrade request is not sent") {
+  boost::asio::io_context loop(1);
+  RawServer server(loop, {});
+  const auto socket = RunTask(loop, WebSocket::Connect(loop.get_executor(), {.url = TestUrl("ws", server.Port()),
+                                                                             .tls = nullptr,
+                                                                             .headers = {{"X", "a\r\nY: secret"}}}));
+  REQUIRE_FALSE(socket.has_value());
+  CHECK(socket.error().code == Errc::kInvalid);
+  CHECK(socket.error().what.find("secret") == std::string::npos);
+  CHECK(server.Connections() == 0);
+}
+
 TEST_CASE("a connection that cannot be made: silent, refused, not trusted") {
   TestCertificates certificates;
   boost::asio::io_context loop(1);
