@@ -46,7 +46,7 @@ CloseMeaning MeaningOfClose(std::optional<std::uint16_t> code, unsigned intents)
     case 4003:
       return {.next = NextStep::kIdentify, .text = "Discord has ended the session (4003)"};
     case 4004:
-      return Stop(TokenHelp());
+      return {.next = NextStep::kStop, .text = TokenHelp(), .error = Errc::kAuth};
     case 4005:
       return {.next = NextStep::kIdentify, .text = "Discord saw a second identify on one connection (4005)"};
     case 4007:

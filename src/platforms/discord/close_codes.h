@@ -8,6 +8,8 @@
 #include <optional>
 #include <string>
 
+#include "base/result.h"
+
 namespace shipmate::platforms::discord {
 
 /// How to go on after a lost connection.
@@ -26,6 +28,8 @@ struct CloseMeaning {
   std::string text;
   /// The last payload we sent was refused and must not be sent again.
   bool payload_refused = false;
+  /// For kStop: kAuth when the token was rejected.
+  Errc error = Errc::kRefused;
 };
 
 /// nullopt: the connection ended without a close frame. `intents` is what we asked for, for the texts.

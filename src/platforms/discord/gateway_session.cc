@@ -112,10 +112,10 @@ void GatewaySession::NotFound(const std::string& why, Moment now) {
   WaitThenGoOn(wait, now);
 }
 
-Actions GatewaySession::Refuse(const std::string& text, Moment) {
+Actions GatewaySession::Refuse(const Error& error, Moment) {
   if (state_ == State::kOff) return Finish();
   if (HasConnection()) Do(CloseSocket{kCloseForGood, "giving up"});
-  StopWith(text);
+  StopWith(error);
   return Finish();
 }
 
@@ -167,6 +167,7 @@ Actions GatewaySession::Received(const Frame& frame, Moment now) {
 }
 
 Actions GatewaySession::Timer(Moment now) {
+  armed_ = kNever;  // it went off, however early: the next time is always told
   if (state_ == State::kOff) return Finish();
   if (now.steady >= deadline_) {
     OnDeadline(now);
@@ -269,7 +270,7 @@ void GatewaySession::AfterLoss(const CloseMeaning& meaning, Moment now) {
   }
   switch (meaning.next) {
     case NextStep::kStop:
-      StopWith(meaning.text);
+      StopWith({.code = meaning.error, .what = meaning.text});
       return;
     case NextStep::kIdentify:
       ForgetSession();
@@ -466,12 +467,12 @@ void GatewaySession::Flush(Moment now) {
   }
 }
 
-void GatewaySession::StopWith(const std::string& text) {
+void GatewaySession::StopWith(const Error& error) {
   ForgetSession();
   queue_.clear();
   state_ = State::kOff;
-  reason_ = text;
-  Do(GiveUp{text});
+  reason_ = error.what;
+  Do(GiveUp{error});
 }
 
 void GatewaySession::Say(LogLevel level, std::string text) {

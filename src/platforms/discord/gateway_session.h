@@ -19,6 +19,7 @@
 #include "async/backoff.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/result.h"
 #include "base/secret.h"
 #include "platforms/discord/close_codes.h"
 #include "platforms/discord/frame.h"
@@ -78,7 +79,7 @@ struct Online {
 };
 /// It is over until a person acts; nothing follows.
 struct GiveUp {
-  std::string text;
+  Error error;
   bool operator==(const GiveUp&) const = default;
 };
 struct Report {
@@ -145,7 +146,7 @@ class GatewaySession {
   Actions GatewayFound(const GatewayInfo& info, Moment now);
   Actions GatewayNotFound(const std::string& why, Moment now);
   /// Something that only a person can mend was found out beside the gateway.
-  Actions Refuse(const std::string& text, Moment now);
+  Actions Refuse(const Error& error, Moment now);
 
   Actions Connected(Moment now);
   /// The connection ended, or could not be made (`code` is then empty and `why` says so).
@@ -193,7 +194,7 @@ class GatewaySession {
   void Flush(Moment now);
   std::size_t SentInWindow(Moment now);
   void SendNow(std::string text, std::string what, Moment now);
-  void StopWith(const std::string& text);
+  void StopWith(const Error& error);
   void Say(base::LogLevel level, std::string text);
   void Do(Action action) { actions_.push_back(std::move(action)); }
   Actions Finish();

@@ -53,7 +53,7 @@ void RateLimiter::Sent(const Route& route, SteadyTime now) {
 
 std::optional<SteadyTime> RateLimiter::Answered(const Route& route, const RateAnswer& answer, SteadyTime now) {
   if (answer.status == 401 || answer.status == 403 || (answer.status == 429 && !answer.shared)) CountInvalid(now);
-  if (answer.status == 429 && !answer.from_discord) {
+  if ((answer.status == 429 || answer.status == 403) && !answer.from_discord) {
     all_blocked_until_ = std::max(all_blocked_until_, now + BanWait(answer));
     return all_blocked_until_;
   }

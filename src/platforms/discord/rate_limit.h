@@ -25,7 +25,8 @@ struct Route {
 /// What an answer says about limits.
 struct RateAnswer {
   unsigned status = 0;
-  /// It comes from Discord itself: it went through its proxy (a Via header), and a 429 has a JSON body.
+  /// It comes from Discord itself, not from what stands before it: a 403 or 429 has a JSON body, and a 429 went through
+  /// its proxy (a Via header).
   bool from_discord = true;
   std::string bucket;                                    ///< X-RateLimit-Bucket
   std::optional<std::int64_t> remaining;                 ///< X-RateLimit-Remaining
@@ -58,7 +59,8 @@ class RateLimiter {
   base::SteadyTime ReadyAt(const Route& route, base::SteadyTime now);
   /// A request of `route` goes out.
   void Sent(const Route& route, base::SteadyTime now);
-  /// Learns from an answer. For a 429: when this very request may be tried again.
+  /// Learns from an answer. For a 429, and for a 403 that is not Discord's: when this very request may be
+  /// tried again.
   std::optional<base::SteadyTime> Answered(const Route& route, const RateAnswer& answer, base::SteadyTime now);
 
  private:

@@ -64,7 +64,7 @@ struct Talk {
   static std::string Text(const Deliver& a) { return "deliver " + a.type; }
   static std::string Text(const SaveBudget&) { return "save budget"; }
   static std::string Text(const Online& a) { return a.resumed ? "online resumed" : "online"; }
-  static std::string Text(const GiveUp& a) { return "give up " + a.text; }
+  static std::string Text(const GiveUp& a) { return "give up " + a.error.what; }
   static std::string Text(const Report& a) {
     const char* level = "debug ";
     if (a.level == base::LogLevel::kInfo) level = "info ";
@@ -292,6 +292,7 @@ TEST_CASE("the fatal codes end it, with words for a person, and nothing follows"
     CHECK(talk.Close(code) == Lines{"give up " + text, "timer off"});
     CHECK(talk.session.GetState() == GatewaySession::State::kOff);
     CHECK(talk.session.Reason() == text);
+    CHECK(MeaningOfClose(code, 0).error == (code == 4004 ? Errc::kAuth : Errc::kRefused));
     CHECK(talk.Pass(24h).empty());
     CHECK(talk.Close(std::nullopt).empty());
   }
@@ -597,5 +598,6 @@ TEST_CASE("stopping closes for good, in every state") {
   CHECK(asking.Found().empty());
   Talk refused;
   refused.session.Start(refused.now);
-  CHECK(refused.Texts(refused.session.Refuse("no", refused.now)) == Lines{"give up no", "timer off"});
+  CHECK(refused.Texts(refused.session.Refuse({.code = Errc::kAuth, .what = "no"}, refused.now)) ==
+        Lines{"give up no", "timer off"});
 }

@@ -1,9 +1,6 @@
 #include <doctest/doctest.h>
 
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
-
+#include "fakes/temp_dir.h"
 #include "platforms/discord/identify_budget.h"
 
 using namespace shipmate;
@@ -11,16 +8,6 @@ using namespace shipmate::platforms::discord;
 using namespace std::chrono_literals;
 
 namespace {
-
-struct TempDir {
-  TempDir() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "shipmate-budget-XXXXXX").string();
-    REQUIRE(mkdtemp(pattern.data()) != nullptr);
-    path = pattern;
-  }
-  ~TempDir() { std::filesystem::remove_all(path); }
-  std::string path;
-};
 
 const base::WallTime kNoon{std::chrono::sys_days(std::chrono::year(2026) / 8 / 1) + 12h};
 
@@ -50,8 +37,8 @@ TEST_CASE("a clock that was set back holds nothing up for longer than a day") {
 }
 
 TEST_CASE("the count survives a restart, and a broken file is begun anew with a warning") {
-  const TempDir dir;
-  const std::string path = dir.path + "/identifies.json";
+  const tests::TempDir dir;
+  const std::string path = dir / "identifies.json";
   std::string warning;
   IdentifyBudget first = IdentifyBudget::Load(path, &warning);
   CHECK(warning.empty());
@@ -65,13 +52,12 @@ TEST_CASE("the count survives a restart, and a broken file is begun anew with a 
   CHECK(second.Wait(kNoon + 11s) == 4s);
 
   for (const std::string content : {"{", "[]", "{\"identifies_ms\":7}", "\xff"}) {
-    std::ofstream(path, std::ios::trunc) << content;
+    tests::WriteText(path, content);
     warning.clear();
     CHECK(IdentifyBudget::Load(path, &warning).Used(kNoon) == 0);
     CHECK(warning.find("identifies.json") != std::string::npos);
   }
-  std::ofstream(path, std::ios::trunc) << R"({"identifies_ms":[-5,9223372036854775807,1.5,"x",null,)" << 1785585600000
-                                       << "]}";
+  tests::WriteText(path, R"({"identifies_ms":[-5,9223372036854775807,1.5,"x",null,1785585600000]})");
   warning.clear();
   CHECK(IdentifyBudget::Load(path, &warning).Used(kNoon) == 1);
   CHECK(warning.empty());

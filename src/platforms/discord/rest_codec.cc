@@ -1,0 +1,156 @@
+#include "platforms/discord/rest_codec.h"
+
+#include <simdjson.h>
+
+#include <algorithm>
+#include <boost/json.hpp>
+#include <charconv>
+#include <cmath>
+
+#include "base/text.h"
+#include "net/hmac.h"
+
+namespace shipmate::platforms::discord {
+
+namespace {
+
+namespace dom = simdjson::dom;
+using std::chrono::milliseconds;
+
+// No wait that Discord tells is longer; more is nonsense that would overflow a time.
+constexpr double kLongestSeconds = 24.0 * 60 * 60;
+constexpr std::size_t kMessageRunes = 200;
+constexpr std::size_t kNonceLength = 25;
+
+std::optional<milliseconds> Seconds(double seconds) {
+  if (!std::isfinite(seconds) || seconds < 0) return std::nullopt;
+  return milliseconds(static_cast<std::int64_t>(std::ceil(std::min(seconds, kLongestSeconds) * 1000.0)));
+}
+
+std::optional<double> Number(std::string_view text) {
+  double value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+std::optional<milliseconds> SecondsOf(const net::Headers& headers, std::string_view name) {
+  const auto number = Number(base::Trim(headers.Get(name)));
+  return number ? Seconds(*number) : std::nullopt;
+}
+
+// Calls `read` with the body's object; false when the body is none.
+template <class Read>
+bool WithObject(std::string_view body, Read read) {
+  dom::parser parser;
+  dom::object object;
+  if (parser.parse(body.data(), body.size()).get_object().get(object) != simdjson::SUCCESS) return false;
+  read(object);
+  return true;
+}
+
+// Whether a field of the request was refused as too long, anywhere in the tree of errors.
+bool NamesLength(dom::element element) {
+  dom::object object;
+  if (element.get_object().get(object) == simdjson::SUCCESS) {
+    std::string_view code;
+    if (object["code"].get_string().get(code) == simdjson::SUCCESS && code == "BASE_TYPE_MAX_LENGTH") return true;
+    return std::ranges::any_of(object, [](const auto& field) { return NamesLength(field.value); });
+  }
+  dom::array array;
+  if (element.get_array().get(array) != simdjson::SUCCESS) return false;
+  return std::ranges::any_of(array, [](const auto& item) { return NamesLength(item); });
+}
+
+}  // namespace
+
+std::string EncodeMessage(const std::string& content, const std::string& nonce, const std::string& reply_to) {
+  boost::json::object mentions;
+  mentions["parse"] = boost::json::array();
+  mentions["replied_user"] = false;
+  boost::json::object body;
+  body["content"] = base::RepairUtf8(content);
+  body["nonce"] = nonce;
+  body["enforce_nonce"] = true;
+  body["allowed_mentions"] = std::move(mentions);
+  if (!reply_to.empty()) {
+    boost::json::object reference;
+    reference["message_id"] = reply_to;
+    reference["fail_if_not_exists"] = false;
+    body["message_reference"] = std::move(reference);
+  }
+  return boost::json::serialize(body);
+}
+
+std::string NonceOf(const std::string& key, const std::string& channel) {
+  return net::Sha256Hex(channel + "\n" + key).substr(0, kNonceLength);
+}
+
+std::optional<GatewayInfo> DecodeGateway(std::string_view body) {
+  GatewayInfo info;
+  const bool is_object = WithObject(body, [&info](const dom::object& object) {
+    std::string_view url;
+    if (object["url"].get_string().get(url) == simdjson::SUCCESS) info.url = url;
+    dom::object limit;
+    if (object["session_start_limit"].get_object().get(limit) != simdjson::SUCCESS) return;
+    std::int64_t number = 0;
+    if (limit["remaining"].get_int64().get(number) == simdjson::SUCCESS) info.remaining = number;
+    if (limit["reset_after"].get_int64().get(number) == simdjson::SUCCESS) {
+      info.reset_after =
+          milliseconds(std::clamp<std::int64_t>(number, 0, static_cast<std::int64_t>(kLongestSeconds) * 1000));
+    }
+  });
+  if (!is_object || info.url.empty()) return std::nullopt;
+  return info;
+}
+
+std::optional<std::int64_t> DecodeApplicationFlags(std::string_view body) {
+  std::optional<std::int64_t> flags;
+  WithObject(body, [&flags](const dom::object& object) {
+    std::int64_t number = 0;
+    if (object["flags"].get_int64().get(number) == simdjson::SUCCESS) flags = number;
+  });
+  return flags;
+}
+
+ApiError DecodeApiError(std::string_view body) {
+  ApiError error;
+  error.is_json = WithObject(body, [&error](const dom::object& object) {
+    std::int64_t number = 0;
+    if (object["code"].get_int64().get(number) == simdjson::SUCCESS) error.code = number;
+    std::string_view message;
+    if (object["message"].get_string().get(message) == simdjson::SUCCESS) {
+      error.message = base::EscapeControls(base::FirstRunes(message, kMessageRunes));
+    }
+    dom::element errors;
+    if (object["errors"].get(errors) == simdjson::SUCCESS) error.too_long = NamesLength(errors);
+  });
+  return error;
+}
+
+RateAnswer DecodeRateAnswer(const net::HttpResponse& response) {
+  RateAnswer answer;
+  answer.status = response.status;
+  answer.bucket = response.headers.Get("X-RateLimit-Bucket");
+  const auto remaining = Number(base::Trim(response.headers.Get("X-RateLimit-Remaining")));
+  if (remaining && *remaining >= 0 && *remaining < 1e9) answer.remaining = static_cast<std::int64_t>(*remaining);
+  answer.reset_after = SecondsOf(response.headers, "X-RateLimit-Reset-After");
+  answer.retry_after = SecondsOf(response.headers, "Retry-After");
+  answer.global = response.headers.Get("X-RateLimit-Global") == "true";
+  answer.shared = response.headers.Get("X-RateLimit-Scope") == "shared";
+  if (response.status != 429 && response.status != 403) return answer;
+
+  const bool is_json = WithObject(response.body, [&answer](const dom::object& object) {
+    double retry_after = 0;
+    if (answer.status == 429 && object["retry_after"].get_double().get(retry_after) == simdjson::SUCCESS) {
+      // The header's number is the same in whole seconds.
+      if (const auto exact = Seconds(retry_after)) answer.retry_after = exact;
+    }
+    bool global = false;
+    if (object["global"].get_bool().get(global) == simdjson::SUCCESS && global) answer.global = true;
+  });
+  answer.from_discord = is_json && (response.status != 429 || response.headers.Has("Via"));
+  return answer;
+}
+
+}  // namespace shipmate::platforms::discord
