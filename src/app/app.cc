@@ -113,6 +113,7 @@ class App {
         verbs_(chat::Verbs::BuiltIn()),
         confirmations_(clock_, kConfirmationTtl),
         outbox_(loop_.get_executor(), masker_),
+        signals_(loop_.get_executor(), {SIGINT, SIGTERM, SIGHUP}),
         stop_(loop_.get_executor()),
         background_(loop_.get_executor()),
         platforms_(loop_.get_executor()) {}
@@ -126,6 +127,7 @@ class App {
  private:
   Task<void> Main() {
     background_.Spawn("reaper", os::ReapOrphans());
+    background_.Spawn("signals", WatchSignals());
     chat_notifier_ = std::make_unique<chat::ChatNotifier>(outbox_, clock_, settings_.config.prefix);
     notifiers_.Add(*chat_notifier_);
 
@@ -152,9 +154,9 @@ class App {
     hub_ = std::make_unique<chat::Hub>(loop_.get_executor(), *dispatcher_, outbox_, settings_.config.prefix);
 
     StartFrontends();
-    background_.Spawn("signals", WatchSignals());
     background_.Spawn("self-deploy", WatchSelfDeploy());
     background_.Spawn("start-up", StartWanted());
+    background_.Spawn("chat readiness", AnnounceWhenReady());
     co_await stop_.Wait();
     co_await Shutdown();
   }
@@ -197,28 +199,40 @@ class App {
     stop_.Set();
   }
 
-  // Services that a person did not stop are brought up; then, once chat listens, the news may be told.
+  // Every process service that no person stopped is brought up; what lives was adopted before.
   Task<void> StartWanted() {
+    for (const auto& view : co_await manager_->Views()) {
+      if (view.kind != config::ServiceKind::kProcess || view.desired == service::Desired::kDown || view.pid != 0)
+        continue;
+      background_.Spawn("start of " + view.name, StartOne(view.name));
+    }
+  }
+
+  Task<void> StartOne(std::string name) {
+    const auto reply = co_await manager_->Do(name, "start");
+    if (!reply.ok) LogError(name + ": " + reply.text);
+  }
+
+  // A chat server that is down holds nothing up for longer than this.
+  Task<void> AnnounceWhenReady() {
     for (const auto& frontend : frontends_) {
-      if (frontend->Name() == "console") continue;
-      async::Event ready(loop_.get_executor());
+      const auto ready = std::make_shared<async::Event>(loop_.get_executor());
       background_.Spawn(frontend->Name() + " ready", WaitReady(*frontend, ready));
-      co_await ready.WaitFor(kChatReadyLimit);
+      co_await ready->WaitFor(kChatReadyLimit);
     }
     manager_->SignalReady();
   }
 
-  Task<void> WaitReady(chat::Frontend& frontend, async::Event& ready) {
+  Task<void> WaitReady(chat::Frontend& frontend, std::shared_ptr<async::Event> ready) {
     co_await frontend.Ready();
-    ready.Set();
+    ready->Set();
   }
 
   Task<void> WatchSignals() {
-    os::SignalWatcher signals(loop_.get_executor(), {SIGINT, SIGTERM, SIGHUP});
     for (;;) {
-      const int signal = co_await signals.Next();
+      const int signal = co_await signals_.Next();
       if (signal == SIGHUP) {
-        co_await Reload();
+        if (manager_) co_await Reload();
       } else if (stop_.IsSet()) {
         std::fputs("shipmate: second signal: ending at once; services go on running\n", stderr);
         _exit(1);
@@ -291,6 +305,7 @@ class App {
   gate::ConfirmationTracker confirmations_;
   chat::Outbox outbox_;
   service::MultiNotifier notifiers_;
+  os::SignalWatcher signals_;
   async::Event stop_;
   std::unique_ptr<chat::ChatNotifier> chat_notifier_;
   std::unique_ptr<service::Manager> manager_;
@@ -317,6 +332,7 @@ int Run(const Options& options) {
     return 0;
   }
   WipeSecretsFromEnvironment();
+  os::IgnoreBrokenPipes();
 
   const std::string& state_dir = settings->config.state_dir;
   if (const auto made = os::MakeDirectories(state_dir, 0750); !made) {

@@ -49,6 +49,8 @@ Adoption Service::AdoptRecorded() {
     interrupted_ = true;
     save_at_start_ = true;
   }
+  // A record of the reference program knows no desire: what it calls stopped was stopped.
+  if (state_.desired == Desired::kUnset && state_.status == "stopped") state_.desired = Desired::kDown;
   Adoption adoption = backend_->TryAdopt(state_);
   renew_due_ = adoption.replace;
   if (!adoption.adopted && !adoption.replace && IsProcess()) {

@@ -92,7 +92,7 @@ class Console(E2ETest):
         program = self.start()
         self.assertRegex(program.ask("restrat echo", "restart"), 'did you mean')
         self.assertRegex(program.ask("restart ecoh", "echo"), 'did you mean')
-        self.assertRegex(program.ask("restart", "usage"), "usage: restart")
+        self.assertRegex(program.ask("restart", "usage"), "usage: `restart <service>")
         self.assertRegex(program.ask("stop 0", "not found|no service"), "0")
         self.assertRegex(program.ask("status аpi", "u0430"), r"\\u0430pi")
         self.assertRegex(program.ask("logs ../../etc/passwd", "not found|no service"), "passwd")
