@@ -27,6 +27,10 @@ PLANTED = {
         #include "async/task.h"
         inline shipmate::Task<int> Run(int n) { auto f = [n]() -> shipmate::Task<int> { co_return n; }; return f(); }
     ''',
+    'clang-analyzer-core.DivideZero': '''
+        int Share(int n);
+        int Share(int n) { int parts = 0; return n / parts; }
+    ''',
     'performance-for-range-copy': '''
         #include <cstddef>
         #include <string>
@@ -40,9 +44,15 @@ PLANTED = {
 }
 
 
+# The static analyser does not follow coroutines: it blames Asio's promise types, and takes most of the time over it. Such
+# sources are left to the other checks, and to the sanitizers.
+COROUTINE = re.compile(r'\bco_(await|return|yield)\b')
+
+
 def tidy(build, path, command):
     config = build.source_root / '.clang-tidy'
-    return house.run([TIDY, '--quiet', f'--config-file={config}', str(path), '--', *command[1:]], build.build_dir)
+    less = ['--checks=-clang-analyzer-*'] if COROUTINE.search(path.read_text(encoding='utf-8')) else []
+    return house.run([TIDY, '--quiet', f'--config-file={config}', *less, str(path), '--', *command[1:]], build.build_dir)
 
 
 def findings(output):

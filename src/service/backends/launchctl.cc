@@ -88,7 +88,7 @@ Task<Result<Change>> LaunchctlBackend::Start() {
                                                 "launchctl bootstrap",
                                                 options_.label));
   }
-  if ((*job)->pid != 0) co_return Change::kAlready;
+  if (job->value_or(LaunchdJob{}).pid != 0) co_return Change::kAlready;
   if (auto done = co_await Command("start"); !done) co_return Fail(std::move(done).error());
   co_return Change::kDone;
 }
