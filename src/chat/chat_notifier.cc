@@ -21,10 +21,14 @@ std::string Part(const std::string& text) {
   return Shorten(text, kLongestPart);
 }
 
+std::string Lasting(std::chrono::milliseconds duration) {
+  return duration < std::chrono::seconds(1) ? "less than 1s" : base::FormatDuration(duration);
+}
+
 // " (12s, alice)", of what is known.
 std::string Remark(const service::DeployDetail& detail) {
   std::vector<std::string> parts;
-  if (detail.duration.count() > 0) parts.push_back(base::FormatDuration(detail.duration));
+  if (detail.duration.count() > 0) parts.push_back(Lasting(detail.duration));
   if (!detail.actor.empty()) parts.push_back(Part(detail.actor));
   return parts.empty() ? "" : fmt::format(" ({})", fmt::join(parts, ", "));
 }
@@ -48,7 +52,7 @@ void ChatNotifier::ServiceEvent(const std::string& name, const std::string& even
   const bool exited = event == "exited";
   if (exited) {
     message.headline.Plain(": " + (detail.exit ? detail.exit->Describe() : "exited"));
-    if (detail.uptime.count() > 0) message.headline.Plain(" after " + base::FormatDuration(detail.uptime));
+    if (detail.uptime.count() > 0) message.headline.Plain(" after " + Lasting(detail.uptime));
     const std::string tail = CleanBlock(detail.log_tail);
     if (!tail.empty()) message.code = std::string(LastLines(tail, kTailLines));
   } else {

@@ -28,6 +28,10 @@ std::string LeftOutLine(std::size_t notices) {
   return fmt::format("{} {} left out", notices, notices == 1 ? "notice" : "notices");
 }
 
+void LogLate(const std::string& key) {
+  LogWarn("outbox: too late to be posted: " + key);
+}
+
 }  // namespace
 
 struct Outbox::Queue {
@@ -144,6 +148,7 @@ void Outbox::Add(Frontend& frontend) {
 
 void Outbox::Reply(Frontend& frontend, const std::string& channel, const std::string& reply_to, const std::string& key,
                    Message message) {
+  if (ended_) return LogLate(key);
   for (const auto& queue : queues_) {
     if (&queue->frontend != &frontend) continue;
     queue->Push({.post = {.channel = channel,
@@ -156,6 +161,7 @@ void Outbox::Reply(Frontend& frontend, const std::string& channel, const std::st
 
 void Outbox::Notice(const std::string& kind, const std::string& service, const std::string& key, const Message& message,
                     Repeat repeat) {
+  if (ended_) return LogLate(key);
   for (const auto& queue : queues_) {
     Frontend& frontend = queue->frontend;
     std::optional<std::string> text;
@@ -225,7 +231,9 @@ Task<void> Outbox::Post(Queue& queue, Outgoing outgoing) {
 Task<void> Outbox::Close(std::chrono::milliseconds limit) {
   closed_ = true;
   for (const auto& queue : queues_) queue->wake.cancel();
-  if (co_await senders_.Join(limit)) co_return;
+  const bool all_sent = co_await senders_.Join(limit);
+  ended_ = true;
+  if (all_sent) co_return;
   for (const auto& queue : queues_) {
     if (queue->Waiting() == 0) continue;
     LogWarn(

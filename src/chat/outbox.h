@@ -87,7 +87,10 @@ class Outbox {
   std::vector<std::unique_ptr<Queue>> queues_;
   std::list<const Awaited*> awaited_;
   async::TaskGroup senders_;
+  // Close has begun: the senders end when their queues are empty.
   bool closed_ = false;
+  // Nothing more is sent.
+  bool ended_ = false;
 };
 
 }  // namespace shipmate::chat

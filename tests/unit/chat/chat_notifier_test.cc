@@ -64,13 +64,15 @@ TEST_CASE("an exit tells how, after how long, and the last lines") {
   detail.log_tail += "\x1b[31mError: ```broken```\x1b[0m\n";
   desk.notifier.ServiceEvent("web", "exited", detail);
   desk.notifier.ServiceEvent("job", "exited", {});
+  desk.notifier.ServiceEvent("flash", "exited", {.generation = 1, .exit = {}, .uptime = 300ms, .log_tail = ""});
   const Names posted = desk.Posted();
-  REQUIRE(posted.size() == 2);
+  REQUIRE(posted.size() == 3);
   CHECK(
       posted[0] ==
       "**web**: exited with status 3 after 2h 3m\n```\nline 21\nline 22\nline 23\nline 24\nline 25\nline 26\nline 27\n"
       "line 28\nline 29\nError: ```broken```\n```");
   CHECK(posted[1] == "**job**: exited");
+  CHECK(posted[2] == "**flash**: exited after less than 1s");
 }
 
 TEST_CASE("starts and stops are not repeated where their command is answered, exits and deploys are") {

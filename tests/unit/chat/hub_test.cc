@@ -2,6 +2,9 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+
+#include "base/log.h"
 #include "unit/chat/bridge.h"
 
 namespace shipmate::chat {
@@ -100,6 +103,22 @@ TEST_CASE("closing takes no more commands and answers the running ones as interr
   const auto answer = bridge.machine.Run(bridge.hub->Ask(Bridge::By("!count")));
   REQUIRE(answer.has_value());
   CHECK(answer->headline.Bare() == "shutting down");
+}
+
+TEST_CASE("a command is one line in the log, whatever it contains") {
+  Bridge bridge({Sleeper("api")});
+  const std::string path = bridge.machine.dir / "bot.log";
+  base::InitLog({.level = base::LogLevel::kInfo, .file = path, .masker = nullptr});
+  Incoming incoming = Bridge::By("!status \"x\nINFO forged: line\"");
+  incoming.actor.name = "mallory\nINFO forged\x1b[2J\u202e";
+  incoming.actor.id = "7\r\n";
+  static_cast<void>(bridge.machine.Run(bridge.hub->Ask(incoming)));
+  base::ShutdownLog();
+  const std::string log = tests::ReadText(path);
+  CHECK(std::ranges::count(log, '\n') == 1);
+  CHECK(log.contains(
+      "command: platform=discord channel=\"ops\" actor=\"7\\r\\n\" name=\"mallory\\nINFO forged\\x1b[2J\\u202e\""));
+  CHECK_FALSE(log.contains('\x1b'));
 }
 
 TEST_CASE("completion") {

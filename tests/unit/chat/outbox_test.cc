@@ -263,6 +263,9 @@ TEST_CASE("closing gives up what cannot be sent in time") {
   CHECK(stuck.sent.empty());
   CHECK(never_ready.sent.empty());
   CHECK(well.Texts() == Names{"x", "y"});
+  outbox.Notice("service", "api", "m", Say("too late"));
+  Settle(loop);
+  CHECK(well.sent.size() == 2);
 }
 
 TEST_CASE("secrets leave in no message") {
