@@ -1,13 +1,30 @@
 #include "app/platform_registry.h"
-#include <array>
+
+#include "platforms/discord/discord.h"
 
 namespace shipmate::app {
 
 namespace {
 
+std::unique_ptr<chat::Frontend> Discord(const PlatformContext& context, std::vector<std::string>& warnings) {
+  const auto& section = context.config.discord;
+  if (!section) {
+    if (!context.env.discord_token.Empty()) {
+      warnings.emplace_back("DISCORD_TOKEN is set but config.yaml has no `discord:` section: Discord is off");
+    }
+    return nullptr;
+  }
+  if (context.env.discord_token.Empty()) {
+    warnings.emplace_back("config.yaml has a `discord:` section but DISCORD_TOKEN is empty: Discord is off");
+    return nullptr;
+  }
+  return platforms::discord::CreateDiscord(context.executor, *section, context.env.discord_token,
+                                           context.config.state_dir, context.clock, context.config.prefix);
+}
+
 using Factory = std::unique_ptr<chat::Frontend> (*)(const PlatformContext&, std::vector<std::string>&);
 
-constexpr std::array<Factory, 0> kPlatforms = {};
+constexpr Factory kPlatforms[] = {&Discord};
 
 }  // namespace
 

@@ -104,6 +104,11 @@ class Conformance:
     def answered(self, message_id):
         return self.double.wait(lambda: self.double.replies_to(message_id), "the reply")
 
+    def posted_for(self, message_id):
+        """Every try to post an answer to that message."""
+        return [e for e in self.double.trace("rest") if e["method"] == "POST" and e["path"].endswith("/messages") and
+                e["body"].get("message_reference", {}).get("message_id") == message_id]
+
     def test_ready_command_reply(self):
         self.run_client()
         message = self.double.say("!status echo")
@@ -207,7 +212,7 @@ class Conformance:
             "body": '{"message":"You are being rate limited.","retry_after":0.35,"global":false}'})
         message = self.double.say("!status echo")
         self.assertEqual(len(self.answered(message)), 1)
-        tries = [e for e in self.double.trace("rest") if e["method"] == "POST" and e["path"].endswith("/messages")]
+        tries = self.posted_for(message)
         self.assertEqual([e["status"] for e in tries], [429, 200])
         self.assertGreaterEqual(tries[1]["at_ms"] - tries[0]["at_ms"], 350)
 
@@ -216,9 +221,7 @@ class Conformance:
         self.double.control("fault", rest={"path": "/messages", "status": 502, "after_acting": True, "body": "<html>"})
         message = self.double.say("!status echo")
         self.answered(message)
-        self.double.wait(lambda: [e["status"] for e in self.double.trace("rest")
-                                  if e["method"] == "POST" and e["path"].endswith("/messages")] == [502, 200],
-                         "the retry")
+        self.double.wait(lambda: [e["status"] for e in self.posted_for(message)] == [502, 200], "the retry")
         self.assertEqual(len(self.double.replies_to(message)), 1)
 
     def refused(self, code):
@@ -276,6 +279,11 @@ class DiscordJsGateway(unittest.TestCase):
 class Ours(Conformance, unittest.TestCase):
     def make_client(self):
         return ShipmateClient(self.double)
+
+    def run_client(self):
+        client = super().run_client()
+        self.double.wait(self.double.posts, "the notice of the service's start")
+        return client
 
     def test_refused_token(self):
         client = self.refused(4004)

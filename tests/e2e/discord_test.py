@@ -1,0 +1,160 @@
+"""From a message on Discord to a signal to a process, and back: the built program against the fake Discord, over TLS."""
+
+import os
+import re
+import sys
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "doubles"))
+from fake_discord import BOT, CHANNEL, GUILD, OTHER_CHANNEL, FakeDiscord  # noqa: E402
+from harness import E2ETest, alive, wait_for  # noqa: E402
+
+# What may stand in a log: emoji, fences, colours, mentions, bytes that are no UTF-8, and a last line to look for.
+NASTY = r'''
+i=0
+while [ $i -lt 300 ]; do
+  i=$((i+1))
+  printf 'line %s \360\237\230\200 ```` \033[31mred\033[0m @everyone <@&1> \377\376 \342\200\256 ```\n' $i
+done
+printf 'the very last line `\n'
+exec sleep 1000
+'''
+
+
+class Discord(E2ETest):
+    def setUp(self):
+        super().setUp()
+        self.double = FakeDiscord()
+        self.addCleanup(self.double.close)
+        (self.home.path / "config.yaml").write_text(
+            f'discord:\n  guild_id: "{GUILD}"\n  channel_id: "{CHANNEL}"\n  api_url: {self.double.api_url}\n'
+            f"  ca_file: {self.double.ca}\n", encoding="utf-8")
+        self.home.process("echo", "while :; do echo tick; sleep 0.2; done")
+        self.home.process("nasty", NASTY)
+
+    def connect(self):
+        program = self.start(interactive=False, environment={"DISCORD_TOKEN": "test-token"})
+        self.double.wait_session()
+        wait_for(lambda: len({mark.split("/")[1] for mark in self.home.processes().values()}) == 2, "both services")
+        return program
+
+    def answer(self, text, **more):
+        message = self.double.say(text, **more)
+        replies = self.double.wait(lambda: self.double.replies_to(message), f"an answer to {text!r}")
+        self.assertEqual(len(replies), 1)
+        return replies[0]["content"]
+
+    def pid(self, name):
+        return int(re.search(r"pid (\d+)", self.answer(f"!status {name}"))[1])
+
+    def test_restart_reaches_the_process(self):
+        self.connect()
+        first = self.pid("echo")
+        said = self.answer("!restart echo")
+        second = int(re.search(r"\*\*echo\*\*: restarted \(pid (\d+)\)", said)[1])
+        self.assertNotEqual(first, second)
+        self.assertTrue(alive(second))
+        self.assertFalse(alive(first))
+
+    def test_logs_end_with_the_end_whatever_is_in_them(self):
+        self.connect()
+        wait_for(lambda: "the very last line" in self.answer("!logs nasty"), "the log to be written")
+        said = self.answer("!logs nasty")
+        self.assertLessEqual(len(said), 2000)
+        said.encode("utf-8")
+        self.assertEqual(said.count("```"), 2, said)
+        self.assertTrue(said.endswith("\n```"))
+        self.assertEqual(said[:-4].splitlines()[-1].replace("\u200b", ""), "the very last line `")
+        self.assertIn("truncated", self.answer("!logs nasty 250"))
+        self.assertNotRegex(said, "[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e]")
+        posts = [e for e in self.double.trace("rest") if e["method"] == "POST"]
+        self.assertTrue(all(e["body"]["allowed_mentions"] == {"parse": [], "replied_user": False} for e in posts))
+
+    def test_a_drop_in_the_middle_of_a_command_neither_loses_nor_repeats_it(self):
+        self.home.process("slow", "trap '' TERM; while :; do sleep 0.1; done", "stop_timeout: 1s\n")
+        program = self.start(interactive=False, environment={"DISCORD_TOKEN": "test-token"})
+        self.double.wait_session()
+        wait_for(lambda: any("/slow/" in mark for mark in self.home.processes().values()), "slow to run")
+        before = self.home.state("slow")["generation"]
+        message = self.double.say("!restart slow")
+        wait_for(lambda: "!restart slow" in program.stderr(), "the command to arrive")
+        self.double.control("cut")
+        self.double.control("repeat", id=message)
+        self.double.wait(lambda: self.double.replies_to(message), "the answer")
+        self.double.wait_session()
+        self.answer("!list")
+        self.assertEqual(len(self.double.replies_to(message)), 1)
+        self.assertEqual(self.home.state("slow")["generation"], before + 1)
+
+    def test_only_people_in_the_channel_are_heard(self):
+        self.connect()
+        pid = self.pid("echo")
+        ignored = [self.double.say("!stop echo", channel=OTHER_CHANNEL), self.double.say("!stop echo", bot=True),
+                   self.double.say("!stop echo", webhook=True), self.double.say("!stop echo", own=True),
+                   self.double.say("!stop echo", channel="770000000000000007"),
+                   self.double.say("!stop echo", extra={"type": 21}),
+                   self.double.say("please !stop echo"), self.double.say("stop echo")]
+        self.answer("!list")
+        for message in ignored:
+            self.assertEqual(self.double.replies_to(message), [])
+        self.assertEqual(self.pid("echo"), pid)
+
+    def test_a_mention_needs_no_prefix(self):
+        self.connect()
+        self.assertIn("**echo**", self.answer(f"<@{BOT}> status echo"))
+
+    def test_a_crash_is_announced_with_its_reason(self):
+        self.home.process("crasher", "while [ ! -e crash ]; do sleep 0.1; done; rm crash; echo '@everyone boom'; exit 3")
+        self.connect_three()
+        (self.home.path / "work" / "crash").touch()
+        notice = self.double.wait(
+            lambda: [m["content"] for m in self.double.posts() if "exited with status 3" in m["content"]], "the notice")
+        self.assertIn("**crasher**", notice[0])
+        self.assertIn("boom", notice[0])
+
+    def connect_three(self):
+        program = self.start(interactive=False, environment={"DISCORD_TOKEN": "test-token"})
+        self.double.wait_session()
+        wait_for(lambda: any("/crasher/" in mark for mark in self.home.processes().values()), "crasher to run")
+        return program
+
+    def test_several_names_and_a_glob_in_one_command(self):
+        self.connect()
+        said = self.answer("!restart e* nasty")
+        self.assertRegex(said, r"\*\*echo\*\*: restarted")
+        self.assertRegex(said, r"\*\*nasty\*\*: restarted")
+
+    def test_deploy_and_its_notices(self):
+        self.home.process("echo", "while :; do echo tick; sleep 0.2; done", "deploy:\n  - echo building\n  - 'false'\n")
+        self.connect()
+        self.assertIn("Deploy requested for **echo**", self.answer("!deploy echo"))
+        failed = self.double.wait(
+            lambda: [m["content"] for m in self.double.posts() if "failed at step" in m["content"]], "the failure")
+        self.assertIn("`false`", failed[0])
+        self.assertIn("building", failed[0])
+
+    def test_the_token_shows_nowhere(self):
+        self.home.process("printer", "env; cat /proc/self/environ; exec sleep 1000")
+        secret = "secret-token-5f2a9c"
+        self.double.control("settings", token=secret)
+        program = self.start(interactive=False, environment={"DISCORD_TOKEN": secret})
+        self.double.wait_session()
+        self.answer("!logs printer")
+        self.answer("!reload")
+        program.signal(15)
+        program.wait()
+        seen = [program.stderr(), str(self.double.read("messages"))]
+        for root, _, files in os.walk(self.home.path):
+            for name in files:
+                with open(os.path.join(root, name), "rb") as file:
+                    seen.append(file.read().decode(errors="replace"))
+        for pid in self.home.processes():
+            for what in ("environ", "cmdline"):
+                with open(f"/proc/{pid}/{what}", "rb") as file:
+                    seen.append(file.read().decode(errors="replace"))
+        for text in seen:
+            self.assertNotIn(secret, text)
+
+
+if __name__ == "__main__":
+    unittest.main(argv=[sys.argv[0]] + sys.argv[1:], verbosity=1)
