@@ -9,24 +9,12 @@ namespace shipmate::app {
 namespace {
 
 std::unique_ptr<service::Backend> MakeBackend(service::BackendContext context) {
-  using service::backends::UnitPrivilege;
-  using service::backends::UnitScope;
-  const config::ServiceConfig config = context.service;
-  switch (config.kind) {
+  switch (context.service.kind) {
     case config::ServiceKind::kProcess:
       return std::make_unique<service::backends::ProcessBackend>(std::move(context));
-    case config::ServiceKind::kSystemd:
-      return std::make_unique<service::backends::SystemctlBackend>(
-          service::backends::SystemctlOptions{.unit = config.service_name,
-                                              .scope = config.user_service ? UnitScope::kUser : UnitScope::kSystem,
-                                              .privilege = config.sudo ? UnitPrivilege::kSudo : UnitPrivilege::kOwn,
-                                              .environment = std::move(context.environment),
-                                              .clock = context.clock});
-    case config::ServiceKind::kLaunchd:
-      return std::make_unique<service::backends::LaunchctlBackend>(service::backends::LaunchctlOptions{
-          .label = config.service_name, .environment = std::move(context.environment)});
-    case config::ServiceKind::kNone:
-      break;
+    case config::ServiceKind::kSystemd: return service::backends::MakeSystemctlBackend(context);
+    case config::ServiceKind::kLaunchd: return service::backends::MakeLaunchctlBackend(context);
+    case config::ServiceKind::kNone: break;  // nothing runs: the manager knows what to say
   }
   return nullptr;
 }
