@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "base/text.h"
+#include "platforms/discord/json_string.h"
 
 namespace shipmate::platforms::discord {
 
@@ -101,82 +102,6 @@ Code EachFieldOf(ondemand::value& value, ReadField read) {
   ondemand::object object;
   if (const Code error = value.get_object().get(object)) return error;
   return EachField(object, read);
-}
-
-// ---- Text with escapes. simdjson refuses a lone surrogate (\ud800), which a person can send; here it becomes U+FFFD.
-// ----
-
-int HexDigit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
-
-std::optional<char32_t> FourHexDigits(std::string_view text) {
-  if (text.size() < 4) return std::nullopt;
-  char32_t value = 0;
-  for (const char c : text.substr(0, 4)) {
-    const int digit = HexDigit(c);
-    if (digit < 0) return std::nullopt;
-    value = value * 16 + static_cast<char32_t>(digit);
-  }
-  return value;
-}
-
-// `text` starts behind the opening quote. nullopt for a broken escape.
-std::optional<std::string> UnescapeString(std::string_view text) {
-  std::string out;
-  while (true) {
-    const std::size_t plain = text.find_first_of("\"\\");
-    if (plain == std::string_view::npos) return std::nullopt;
-    out.append(text.substr(0, plain));
-    if (text[plain] == '"') return out;
-    text.remove_prefix(plain + 1);
-    if (text.empty()) return std::nullopt;
-    const char escape = text[0];
-    text.remove_prefix(1);
-    switch (escape) {
-      case '"':
-      case '\\':
-      case '/':
-        out += escape;
-        break;
-      case 'b':
-        out += '\b';
-        break;
-      case 'f':
-        out += '\f';
-        break;
-      case 'n':
-        out += '\n';
-        break;
-      case 'r':
-        out += '\r';
-        break;
-      case 't':
-        out += '\t';
-        break;
-      case 'u': {
-        const auto first = FourHexDigits(text);
-        if (!first) return std::nullopt;
-        text.remove_prefix(4);
-        char32_t value = *first;
-        if (value >= 0xD800 && value < 0xDC00 && text.starts_with("\\u")) {
-          const auto second = FourHexDigits(text.substr(2));
-          if (!second) return std::nullopt;
-          if (*second >= 0xDC00 && *second < 0xE000) {
-            value = 0x10000 + ((value - 0xD800) << 10) + (*second - 0xDC00);
-            text.remove_prefix(6);
-          }
-        }
-        base::AppendRune(out, value);
-        break;
-      }
-      default:
-        return std::nullopt;
-    }
-  }
 }
 
 // Takes mentions of us off the start of `text`; true when there was one.
@@ -328,7 +253,7 @@ Code Codec::State::ReadContent(ondemand::value& value, std::string* out) {
   ondemand::raw_json_string raw;
   if (const Code error = value.get_raw_json_string().get(raw)) return error;
   const std::string_view rest(raw.raw(), static_cast<std::size_t>(buffer.data() + length - raw.raw()));
-  auto content = UnescapeString(rest);
+  auto content = UnescapeJsonString(rest);
   if (!content) return simdjson::STRING_ERROR;
   *out = std::move(*content);
   return simdjson::SUCCESS;

@@ -159,7 +159,7 @@ Task<void> Gateway::Converse(std::uint64_t number, std::string url) {
   net::WebSocketOptions options;
   auto parsed = net::ParseUrl(url);
   if (!parsed) {
-    Perform(session_.Closed(std::nullopt, parsed.error().what, Now()));
+    Perform(session_.Lost(parsed.error(), Now()));
     co_return;
   }
   options.url = std::move(*parsed);
@@ -171,7 +171,7 @@ Task<void> Gateway::Converse(std::uint64_t number, std::string url) {
     co_return;
   }
   if (!socket) {
-    Perform(session_.Closed(std::nullopt, opened.error().what, Now()));
+    Perform(session_.Lost(opened.error(), Now()));
     co_return;
   }
   socket_ = socket;

@@ -21,6 +21,8 @@ constexpr milliseconds kShortestBeat{10};
 // What GET /gateway/bot may tell as the time until more sessions are granted, within reason.
 constexpr seconds kShortestReset{60};
 constexpr std::chrono::hours kLongestReset{24};
+// And the same of a refused connection.
+constexpr std::chrono::hours kLongestWait{1};
 
 // Waits before reconnecting where no identify is spent by it: short at first, since most losses are one dropped
 // connection.
@@ -128,6 +130,15 @@ Actions GatewaySession::Closed(std::optional<std::uint16_t> code, const std::str
   if (!HasConnection()) return Finish();
   CloseMeaning meaning = MeaningOfClose(code, options_.intents);
   if (!code && !why.empty()) meaning.text = why;
+  AfterLoss(meaning, now);
+  return Finish();
+}
+
+Actions GatewaySession::Lost(const Error& error, Moment now) {
+  if (!HasConnection()) return Finish();
+  CloseMeaning meaning = MeaningOfClose(std::nullopt, options_.intents);
+  meaning.text = error.what;
+  meaning.wait = std::clamp<milliseconds>(error.retry_after.value_or(milliseconds(0)), milliseconds(0), kLongestWait);
   AfterLoss(meaning, now);
   return Finish();
 }

@@ -149,8 +149,10 @@ class GatewaySession {
   Actions Refuse(const Error& error, Moment now);
 
   Actions Connected(Moment now);
-  /// The connection ended, or could not be made (`code` is then empty and `why` says so).
+  /// The connection ended, with the close code that the other side sent.
   Actions Closed(std::optional<std::uint16_t> code, const std::string& why, Moment now);
+  /// It could not be made, or broke; the other side may have told how long to stay away.
+  Actions Lost(const Error& error, Moment now);
   Actions Received(const Frame& frame, Moment now);
   /// A message that could not be read at all.
   Actions Garbled(const std::string& why, Moment now);

@@ -483,6 +483,18 @@ TEST_CASE("a gateway that is not found is looked for with growing waits, and a k
         "warn finding the gateway: the gateway URL is not a usable ws or wss URL; trying again in 0.5s");
 }
 
+TEST_CASE("a refused connection is not tried before the time it was told") {
+  Talk talk;
+  talk.session.Start(talk.now);
+  talk.Found();
+  const Error refusal{.code = Errc::kRateLimited, .what = "upgrade answered with 429", .retry_after = 90s};
+  CHECK(talk.Texts(talk.session.Lost(refusal, talk.now)) ==
+        Lines{"warn upgrade answered with 429; connecting anew in 90.0s", "timer 90000"});
+  talk.Pass(90s);
+  talk.Found();
+  CHECK(talk.Texts(talk.session.Lost({.code = Errc::kIo, .what = "no route"}, talk.now)).back() == "timer 1000");
+}
+
 TEST_CASE("the reserve of sessions is kept: by Discord's count and by our own") {
   Talk talk;
   talk.session.Start(talk.now);
