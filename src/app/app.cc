@@ -232,7 +232,7 @@ class App {
     for (;;) {
       const int signal = co_await signals_.Next();
       if (signal == SIGHUP) {
-        if (manager_) co_await Reload();
+        if (manager_ && !stop_.IsSet()) co_await Reload();
       } else if (stop_.IsSet()) {
         std::fputs("shipmate: second signal: ending at once; services go on running\n", stderr);
         _exit(1);

@@ -12,9 +12,12 @@ std::unique_ptr<service::Backend> MakeBackend(service::BackendContext context) {
   switch (context.service.kind) {
     case config::ServiceKind::kProcess:
       return std::make_unique<service::backends::ProcessBackend>(std::move(context));
-    case config::ServiceKind::kSystemd: return service::backends::MakeSystemctlBackend(context);
-    case config::ServiceKind::kLaunchd: return service::backends::MakeLaunchctlBackend(context);
-    case config::ServiceKind::kNone: break;  // nothing runs: the manager knows what to say
+    case config::ServiceKind::kSystemd:
+      return service::backends::MakeSystemctlBackend(context);
+    case config::ServiceKind::kLaunchd:
+      return service::backends::MakeLaunchctlBackend(context);
+    case config::ServiceKind::kNone:
+      break;  // nothing runs: the manager knows what to say
   }
   return nullptr;
 }

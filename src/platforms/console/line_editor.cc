@@ -2,6 +2,7 @@
 
 #include <editline/readline.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include <boost/asio/posix/stream_descriptor.hpp>
@@ -10,6 +11,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <deque>
+#include <utility>
 
 #include "base/text.h"
 #include "os/unique_fd.h"
@@ -42,10 +44,9 @@ class LineEditor::Impl {
     using_history();
     stifle_history(kHistoryLines);
     rl_attempted_completion_function = &Impl::Complete;
-    rl_callback_handler_install(prompt_.c_str(), &Impl::OnLine);
   }
   ~Impl() {
-    rl_callback_handler_remove();
+    if (editing_) rl_callback_handler_remove();
     current_ = nullptr;
   }
   Impl(const Impl&) = delete;
@@ -53,7 +54,10 @@ class LineEditor::Impl {
 
   Task<std::optional<std::string>> NextLine() {
     while (lines_.empty() && !ended_) {
+      // Shows the prompt. Done for each line anew, so that an answer is printed before the next prompt.
+      if (!std::exchange(editing_, true)) rl_callback_handler_install(prompt_.c_str(), &Impl::OnLine);
       co_await waiter_.async_wait(boost::asio::posix::descriptor_base::wait_read, boost::asio::use_awaitable);
+      if (HungUp()) break;
       rl_callback_read_char();
     }
     if (lines_.empty()) co_return std::nullopt;
@@ -63,19 +67,33 @@ class LineEditor::Impl {
   }
 
   void Print(const std::string& text) {
-    // Back to the first column, the edited line wiped, the text, and the line drawn again below it.
-    std::fprintf(out_.get(), "\r\x1b[K%s\n", text.c_str());
+    if (editing_) {
+      // Back to the start of the edited line, which may take several rows; it is drawn again below the text.
+      int rows = 0;
+      int columns = 0;
+      rl_get_screen_size(&rows, &columns);
+      const int before = columns > 0 ? (static_cast<int>(prompt_.size()) + rl_point) / columns : 0;
+      if (before > 0) std::fprintf(out_.get(), "\x1b[%dA", before);
+      std::fputs("\r\x1b[J", out_.get());
+    }
+    std::fprintf(out_.get(), "%s\n", text.c_str());
     std::fflush(out_.get());
-    if (!ended_) rl_forced_update_display();
-    std::fflush(out_.get());
+    if (editing_) rl_forced_update_display();
   }
 
  private:
+  // A closed terminal stays readable for ever, and libedit says nothing of it.
+  bool HungUp() {
+    pollfd state{.fd = waiter_.native_handle(), .events = POLLIN, .revents = 0};
+    return poll(&state, 1, 0) > 0 && (state.revents & (POLLHUP | POLLERR)) != 0;
+  }
+
   static void OnLine(char* line) {
     Impl& self = *current_;
+    self.editing_ = false;
+    rl_callback_handler_remove();
     if (line == nullptr) {
       self.ended_ = true;
-      rl_callback_handler_remove();
       std::fputc('\n', self.out_.get());
       std::fflush(self.out_.get());
       return;
@@ -118,6 +136,7 @@ class LineEditor::Impl {
   std::string prompt_;
   Completer completer_;
   std::deque<std::string> lines_;
+  bool editing_ = false;
   bool ended_ = false;
 };
 
