@@ -57,7 +57,9 @@ Task<void> Service::RunDeploy(Deploy deploy) {
   cancel_reason_ = CancelReason::kNone;
   state_.last_deploy = context_.clock->WallNow();
   co_await SaveQuietly();
-  context_.notifier->DeployStarted(Name(), Detail(deploy));
+  DeployDetail begun = Detail(deploy);
+  begun.duration = {};
+  context_.notifier->DeployStarted(Name(), begun);
   try {
     deploy::StepsResult steps = co_await RunDeploySteps();
     co_await ConcludeDeploy(std::move(deploy), std::move(steps));
