@@ -47,11 +47,12 @@ Result<UniqueFd> OpenRegular(const std::string& path, int flags, const std::stri
 
 }  // namespace
 
-std::vector<FileEntry> ListRegularFiles(const std::string& dir) {
+std::vector<FileEntry> ListRegularFiles(const std::string& dir, std::string_view prefix) {
   std::vector<FileEntry> files;
   const std::unique_ptr<DIR, int (*)(DIR*)> handle(::opendir(dir.c_str()), &::closedir);
   if (!handle) return files;
   while (const dirent* entry = ::readdir(handle.get())) {
+    if (!std::string_view(entry->d_name).starts_with(prefix)) continue;
     struct stat info{};
     if (::fstatat(::dirfd(handle.get()), entry->d_name, &info, AT_SYMLINK_NOFOLLOW) != 0) continue;
     if (S_ISREG(info.st_mode)) files.push_back(MakeEntry(entry->d_name, info));

@@ -32,7 +32,8 @@ struct FileEntry {
 };
 
 /// The regular files right in `dir`, in no order; none when it cannot be read. Links are left out.
-std::vector<FileEntry> ListRegularFiles(const std::string& dir);
+/// With a `prefix` only those whose name starts with it; the others are not even looked at.
+std::vector<FileEntry> ListRegularFiles(const std::string& dir, std::string_view prefix = "");
 /// The file at `path`; nullopt for a missing one, a link, or anything but a regular file.
 std::optional<FileEntry> StatRegularFile(const std::string& path);
 

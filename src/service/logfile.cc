@@ -67,7 +67,7 @@ std::string Join(const std::string& dir, const std::string& file) {
 
 // The service's log files, oldest first.
 std::vector<os::FileEntry> ListLogs(const std::string& dir, const std::string& name) {
-  std::vector<os::FileEntry> logs = os::ListRegularFiles(dir);
+  std::vector<os::FileEntry> logs = os::ListRegularFiles(dir, name + ".");
   std::erase_if(logs, [&name](const os::FileEntry& file) { return Classify(file.name, name) == LogKind::kForeign; });
   std::ranges::sort(logs, {}, [](const os::FileEntry& file) { return std::tie(file.modified, file.name); });
   return logs;

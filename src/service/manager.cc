@@ -17,6 +17,8 @@ namespace shipmate::service {
 namespace {
 
 constexpr std::size_t kAtOnce = 32;
+// Those that stop at the same time share their looks at all processes.
+constexpr std::size_t kStopsAtOnce = 128;
 constexpr std::size_t kShownLog = 1500;
 
 std::string NotFound(const std::string& name) {
@@ -78,7 +80,7 @@ Task<BulkResult> Manager::Impl::DoAll(Op op) {
     if (service->Config().kind != config::ServiceKind::kNone) bulk->services.push_back(service);
   }
   bulk->results.resize(bulk->services.size());
-  co_await RunBounded("all services", bulk->services.size(), kAtOnce,
+  co_await RunBounded("all services", bulk->services.size(), op == Op::kStop ? kStopsAtOnce : kAtOnce,
                       [bulk, op](std::size_t index) { return DoOne(bulk, index, op); });
   co_await SyncStateDir();
   BulkResult result;

@@ -50,7 +50,33 @@ struct MarkedProcesses {
   CensusView view;
 };
 
-MarkedProcesses FindInstances(const std::string& state_id) {
+// A service with a start that was begun and not recorded.
+struct BegunStart {
+  std::string name;
+  std::uint64_t generation = 0;
+};
+
+// For starts whose process may not have come as far as its own environment, or has overwritten it: it is known by its
+// output, which goes into a log file of the service from before its exec on. (Earlier still it holds the lock of the
+// state directory, so that we would not be here.)
+void FindByOutput(const std::string& log_dir, std::vector<BegunStart> begun, MarkedProcesses& found) {
+  std::erase_if(begun, [&](const BegunStart& start) {
+    return std::ranges::any_of(found.instances[start.name],
+                               [&](const Marked& marked) { return marked.generation >= start.generation; });
+  });
+  if (begun.empty()) return;
+  constexpr int kStandardOutput = 1;
+  for (const os::ProcessStat& process : os::AllProcesses()) {
+    if (!process.Lives() || process.pid != process.session) continue;
+    const std::string output = os::ReadFdTarget(process.pid, kStandardOutput).value_or("");
+    for (const BegunStart& start : begun) {
+      if (!output.starts_with(log_dir + "/" + start.name + ".starting")) continue;
+      found.instances[start.name].push_back({.generation = start.generation, .process = process});
+    }
+  }
+}
+
+MarkedProcesses FindInstances(const std::string& state_id, const std::string& log_dir, std::vector<BegunStart> begun) {
   MarkedProcesses found;
   found.view = TakeCensus(state_id);
   for (const os::ProcessStat& process : found.view.processes) {
@@ -60,6 +86,7 @@ MarkedProcesses FindInstances(const std::string& state_id) {
     if (!ParseMark(value->second, state_id, mark)) continue;
     found.instances[mark.service].push_back({.generation = mark.number, .process = process});
   }
+  FindByOutput(log_dir, std::move(begun), found);
   return found;
 }
 
@@ -146,10 +173,12 @@ Task<void> Manager::Impl::AddServices(std::vector<config::ServiceConfig> configs
       [dir, configs = std::move(configs)]() mutable { return LoadStates(dir, std::move(configs)); });
 
   std::vector<std::shared_ptr<Service>> added;
+  std::vector<BegunStart> begun;
   for (LoadedService& entry : loaded) {
     const bool interrupted = entry.state.status == "deploying";
     const base::WallTime began = entry.state.last_deploy;
     const std::string name = entry.config.name;
+    if (entry.state.starting) begun.push_back({.name = name, .generation = entry.state.generation});
     auto service = std::make_shared<Service>(context, std::move(entry.config), std::move(entry.state));
     const Adoption adoption = service->AdoptRecorded();
     LogInfo(fmt::format("{}: {}", name, adoption.text));
@@ -162,7 +191,8 @@ Task<void> Manager::Impl::AddServices(std::vector<config::ServiceConfig> configs
 
   // What was started and not recorded before we died, and what older instances left behind. Once for all services, and
   // whatever their records say: the marks are the truth.
-  auto found = co_await Pool().Run([state_id] { return FindInstances(state_id); });
+  const std::string log_dir = os::AbsolutePath(context.config.log_dir);
+  auto found = co_await Pool().Run([state_id, log_dir, begun] { return FindInstances(state_id, log_dir, begun); });
   for (const auto& service : added) {
     const auto marked = found.instances.find(service->Name());
     if (marked != found.instances.end()) {

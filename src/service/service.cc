@@ -191,7 +191,7 @@ Task<OpResult> Service::Configure(config::ServiceConfig config) {
 
 Task<void> Service::Retire() {
   waiting_.reset();
-  if (cancel_ != nullptr) {
+  if (cancel_) {
     cancel_reason_ = CancelReason::kRemoval;
     cancel_->Cancel();
   }
@@ -425,7 +425,7 @@ Task<ServiceView> Service::View() {
 void Service::BeginClose() {
   closing_ = true;
   ops_.Close();
-  if (cancel_ != nullptr && cancel_reason_ == CancelReason::kNone) {
+  if (cancel_ && cancel_reason_ == CancelReason::kNone) {
     cancel_reason_ = CancelReason::kShutdown;
     cancel_->Cancel();
   }

@@ -224,12 +224,11 @@ class Service {
 
   // The deploy that runs, and the one that waits.
   bool deploying_ = false;
-  bool restarting_after_deploy_ = false;
   base::SteadyTime deploy_began_{};
   std::string deploy_step_;
-  deploy::CancelToken* cancel_ = nullptr;
+  /// From the beginning of the deploy to the end of its steps.
+  std::optional<deploy::CancelToken> cancel_;
   CancelReason cancel_reason_ = CancelReason::kNone;
-  DeployTicket current_ticket_;
   std::optional<Deploy> waiting_;
 
   // Found at start-up, dealt with by SettleStart.

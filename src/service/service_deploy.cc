@@ -43,8 +43,7 @@ Result<DeployTicket> Service::RequestDeploy(DeployRequest request) {
 
 Result<void> Service::CancelDeploy() {
   if (!deploying_) return Fail(Errc::kNotFound, "no deploy of " + Name() + " is running");
-  if (cancel_ == nullptr)
-    return Fail(Errc::kBusy, "the steps of the deploy are done: " + Name() + " is being restarted");
+  if (!cancel_) return Fail(Errc::kBusy, "the steps of the deploy are done: " + Name() + " is being restarted");
   cancel_reason_ = CancelReason::kPerson;
   cancel_->Cancel();
   return {};
@@ -55,6 +54,7 @@ Task<void> Service::RunDeploy(Deploy deploy) {
   deploy_began_ = context_.clock->Now();
   deploy_step_.clear();
   cancel_reason_ = CancelReason::kNone;
+  cancel_.emplace();
   state_.last_deploy = context_.clock->WallNow();
   co_await SaveQuietly();
   DeployDetail begun = Detail(deploy);
@@ -69,6 +69,7 @@ Task<void> Service::RunDeploy(Deploy deploy) {
     state_.failed_step = deploy_step_;
     state_.last_output = "interrupted by shutdown";
     deploying_ = false;
+    cancel_.reset();
     throw;
   }
   deploying_ = false;
@@ -76,7 +77,6 @@ Task<void> Service::RunDeploy(Deploy deploy) {
 }
 
 Task<deploy::StepsResult> Service::RunDeploySteps() {
-  deploy::CancelToken token;
   deploy::StepsOptions options;
   options.steps = config_.deploy;
   options.dir = config_.dir;
@@ -85,23 +85,16 @@ Task<deploy::StepsResult> Service::RunDeploySteps() {
       context_.state_id, Name(), static_cast<std::uint64_t>(state_.last_deploy.time_since_epoch().count()));
   options.env = WithVariables(context_.environment, variables);
   options.limit = config_.deploy_timeout;
-  options.cancel = &token;
+  options.cancel = &*cancel_;
   const std::vector<std::string> steps = config_.deploy;
   options.on_step = [this, &steps](std::size_t index) {
     deploy_step_ = std::string(base::Trim(steps[index]));
     // Not awaited: a step does not wait for the disk. It is for the one who reads it after a crash.
     side_.Spawn(Name() + ": saving the step", SaveQuietly());
   };
-  cancel_ = &token;
-  if (closing_) token.Cancel();
-  try {
-    deploy::StepsResult result = co_await deploy::RunSteps(std::move(options));
-    cancel_ = nullptr;
-    co_return result;
-  } catch (...) {
-    cancel_ = nullptr;
-    throw;
-  }
+  deploy::StepsResult result = co_await deploy::RunSteps(std::move(options));
+  cancel_.reset();
+  co_return result;
 }
 
 Task<void> Service::ConcludeDeploy(Deploy deploy, deploy::StepsResult steps) {
@@ -109,13 +102,14 @@ Task<void> Service::ConcludeDeploy(Deploy deploy, deploy::StepsResult steps) {
     std::string output = std::move(steps.output);
     if (!output.empty() && !output.ends_with('\n')) output += "\n";
     if (cancel_reason_ == CancelReason::kShutdown || closing_) output += "interrupted by shutdown";
-    if (cancel_reason_ == CancelReason::kPerson) output += "cancelled";
-    if (cancel_reason_ == CancelReason::kRemoval) output += "cancelled: the service is no longer configured";
+    if (cancel_reason_ == CancelReason::kRemoval) output += "the service is no longer configured";
     co_return co_await FailDeploy(deploy, steps.failed_step.empty() ? deploy_step_ : steps.failed_step,
                                   std::move(output));
   }
   const bool restarts = !config_.self_deploy && config_.kind != config::ServiceKind::kNone &&
                         state_.desired != Desired::kDown && !retired_;
+  // Not begun any more: it might be cut off between its stop and its start.
+  if (restarts && closing_) co_return co_await FailDeploy(deploy, "restart", steps.output + "interrupted by shutdown");
   if (restarts) {
     changing_ = true;
     co_await ReportExits();

@@ -171,8 +171,11 @@ Result<void> ProcessBackend::Launch() {
   }
   log_path_ = instance->identity.log_path;
   Hold(std::move(instance));
-  async::Spawn(context_.executor, service.name + ": removing old logs",
-               RemoveOldLogs(*context_.pool, context_.log_dir, service.name, log_path_));
+  // As many starts as logs may be kept leave nothing to remove.
+  if (generation_ > kLogsKept) {
+    async::Spawn(context_.executor, service.name + ": removing old logs",
+                 RemoveOldLogs(*context_.pool, context_.log_dir, service.name, log_path_));
+  }
   return {};
 }
 
