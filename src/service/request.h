@@ -1,7 +1,8 @@
 #pragma once
 
-// One operation in a service's mailbox. Private to Service.
+// One operation in a service's mailbox, and the three kinds of its outcome. Private to Service.
 
+#include <string>
 #include <utility>
 
 #include "async/latch.h"
@@ -19,5 +20,15 @@ struct Service::Request {
   OpResult result;
   async::Event done;
 };
+
+inline OpResult Done(std::string text) {
+  return {.reply = {.text = std::move(text), .ok = true}};
+}
+inline OpResult Already(std::string text) {
+  return {.reply = {.text = std::move(text), .ok = true}, .already = true};
+}
+inline OpResult Failed(std::string text) {
+  return {.reply = {.text = std::move(text)}};
+}
 
 }  // namespace shipmate::service

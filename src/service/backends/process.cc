@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <boost/asio/error.hpp>
+#include <boost/system/system_error.hpp>
 #include <csignal>
 #include <utility>
 
@@ -185,8 +187,23 @@ void ProcessBackend::Hold(std::shared_ptr<Instance> instance) {
                   Watch(std::move(instance)));
 }
 
+// Not given up when we are short of descriptors: a service nobody watches would be shown as running for ever.
+Task<void> ProcessBackend::AwaitEnd(std::shared_ptr<Instance> instance) {
+  constexpr std::chrono::seconds kRetry{1};
+  while (true) {
+    try {
+      co_await os::WaitExitUnreaped(instance->pidfd.Get());
+      co_return;
+    } catch (const boost::system::system_error& error) {
+      if (error.code() == boost::asio::error::operation_aborted) throw;
+      LogWarn(fmt::format("{}: watching pid {}: {}", context_.service.name, instance->identity.pid, error.what()));
+    }
+    co_await async::Sleep(kRetry);
+  }
+}
+
 Task<void> ProcessBackend::Watch(std::shared_ptr<Instance> instance) {
-  co_await os::WaitExitUnreaped(instance->pidfd.Get());
+  co_await AwaitEnd(instance);
   instance->ended = true;
   const auto uptime = UptimeOf(*instance);
   if (instance->stopping) {

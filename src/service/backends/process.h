@@ -48,6 +48,7 @@ class ProcessBackend final : public Backend {
   Task<Result<Change>> StopLiving(std::shared_ptr<Instance> instance);
   Result<void> Launch();
   void Hold(std::shared_ptr<Instance> instance);
+  Task<void> AwaitEnd(std::shared_ptr<Instance> instance);
   Task<void> Watch(std::shared_ptr<Instance> instance);
   void Mark(const Instance& instance, const std::string& what) const;
   std::string AdoptedLog(const os::ProcessState& recorded, const std::string& state_path) const;

@@ -1,0 +1,167 @@
+// Service: the changing operations.
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "base/log.h"
+#include "base/text.h"
+#include "base/time_text.h"
+#include "os/files.h"
+#include "os/run_command.h"
+#include "service/environment.h"
+#include "service/request.h"
+
+namespace shipmate::service {
+
+namespace {
+
+constexpr std::chrono::minutes kPullLimit{2};
+constexpr std::chrono::seconds kWatchEndLimit{5};
+
+// Where a person finds the settings of `name`.
+std::string ServiceFile(const std::string& services_dir, const std::string& name) {
+  const std::string stem = services_dir + "/" + name;
+  return os::ReadFile(stem + ".yml", std::size_t{1} << 20U) ? stem + ".yml" : stem + ".yaml";
+}
+
+}  // namespace
+
+Task<OpResult> Service::Start(Saving saving) {
+  renew_due_ = false;
+  const bool wanted = std::exchange(state_.desired, Desired::kUp) == Desired::kUp;
+  const auto started = co_await backend_->Start();
+  state_.starting = false;
+  if (started && *started == Change::kAlready) {
+    const int pid = backend_->Pid();
+    std::string text = "already running";
+    if (pid > 0) text += fmt::format(" (pid {}, up {})", pid, base::FormatDuration(backend_->Uptime()));
+    if (!wanted) co_await SaveOrSay(saving, text);
+    co_return Already(std::move(text));
+  }
+  if (started) last_exit_.clear();
+  std::string text = started ? "started" : "start failed: " + started.error().what;
+  co_await SaveOrSay(saving, text);
+  if (!started) co_return Failed(std::move(text));
+  Emit("started");
+  co_return Done(std::move(text));
+}
+
+Task<OpResult> Service::Stop(Saving saving) {
+  renew_due_ = false;
+  const bool wanted = std::exchange(state_.desired, Desired::kDown) == Desired::kDown;
+  // On disk before anything is signalled: if we die in the middle, the next run finishes it.
+  // A failure is met again by the save at the end.
+  if (!wanted && backend_->Pid() != 0) (void)co_await Save(Saving::kBatched);
+  const auto stopped = co_await backend_->Stop();
+  if (stopped && *stopped == Change::kAlready) {
+    std::string text = "already stopped";
+    if (!wanted) co_await SaveOrSay(saving, text);
+    co_return Already(std::move(text));
+  }
+  if (stopped) last_exit_.clear();
+  std::string text = stopped ? "stopped" : "stop failed: " + stopped.error().what;
+  co_await SaveOrSay(saving, text);
+  if (!stopped) co_return Failed(std::move(text));
+  Emit("stopped");
+  co_return Done(std::move(text));
+}
+
+Task<OpResult> Service::Restart(Saving saving) {
+  renew_due_ = false;
+  state_.desired = Desired::kUp;
+  const auto restarted = co_await backend_->Restart();
+  state_.starting = false;
+  if (restarted) {
+    state_.last_restart = context_.clock->WallNow();
+    last_exit_.clear();
+  }
+  std::string text = restarted ? "restarted" : "restart failed: " + restarted.error().what;
+  co_await SaveOrSay(saving, text);
+  if (!restarted) co_return Failed(std::move(text));
+  Emit("restarted");
+  co_return Done(std::move(text));
+}
+
+Task<OpResult> Service::Pull() {
+  if (config_.dir.empty()) {
+    co_return Failed(fmt::format("pull refused: {} has no directory; set `dir:` in {}", Name(),
+                                 ServiceFile(context_.config.services_dir, Name())));
+  }
+  os::CommandOptions options;
+  options.argv = {"git", "pull"};
+  options.dir = config_.dir;
+  options.env = WithVariables(context_.environment, {{"GIT_TERMINAL_PROMPT", "0"}});
+  options.limit = kPullLimit;
+  const auto pulled = co_await os::RunCommand(std::move(options));
+  if (!pulled) co_return Failed("git pull failed: " + pulled.error().what);
+  std::string text(base::Trim(pulled->output));
+  if (pulled->status.Success() && !pulled->timed_out) {
+    co_return Done(text.empty() ? "git pull: no output" : std::move(text));
+  }
+  if (!text.empty()) text += "\n";
+  text += pulled->timed_out ? "git pull failed: no answer within " + base::FormatDuration(kPullLimit)
+                            : "git pull failed: " + pulled->status.ErrorText();
+  co_return Failed(std::move(text));
+}
+
+Task<OpResult> Service::Renew() {
+  // A person's word since then goes first.
+  if (!std::exchange(renew_due_, false)) co_return Already("");
+  if (!IsProcess()) co_return co_await Restart(Saving::kSynced);
+  const auto stopped = co_await backend_->Stop();
+  if (!stopped) {
+    LogError(fmt::format("{}: stopping the process of the last run: {}", Name(), stopped.error().what));
+    co_return Failed("stop failed: " + stopped.error().what);
+  }
+  if (state_.desired != Desired::kDown) co_return co_await Restart(Saving::kSynced);
+  co_await SaveQuietly();
+  Emit("stopped");
+  co_return Done("stopped");
+}
+
+Task<OpResult> Service::Reconfigure(config::ServiceConfig config) {
+  const bool was_process = IsProcess();
+  const bool ran = backend_->Pid() != 0;
+  if (was_process) {
+    if (const auto stopped = co_await backend_->Stop(); !stopped) {
+      co_return Failed("keeps its old settings: stop failed: " + stopped.error().what);
+    }
+  }
+  watch_.Cancel();
+  co_await watch_.Join(kWatchEndLimit);
+  co_await backend_->Close();
+  const State last = Snapshot();
+  config_ = std::move(config);
+  MakeBackend();
+  state_.starting = false;
+  State carried = last;
+  carried.backend.reset();
+  carried.status = "stopped";
+  backend_->TryAdopt(carried);
+  watch_.Spawn(Name() + ": exits", WatchExits(backend_));
+  // A unit that goes on running would be a second instance beside a process of ours; and what a unit should be is not
+  // known here.
+  if (was_process && ran && config_.kind != config::ServiceKind::kNone) {
+    const auto started = co_await Restart(Saving::kSynced);
+    if (started.reply.ok) co_return Done("restarted");
+    Emit("stopped");
+    co_return Failed(started.reply.text);
+  }
+  co_await SaveQuietly();
+  co_return Already("");
+}
+
+Task<OpResult> Service::RetireProcess() {
+  if (!IsProcess()) co_return Done("");
+  const auto stopped = co_await backend_->Stop();
+  if (!stopped) {
+    LogError(fmt::format("{}: is no longer configured: stop failed: {}", Name(), stopped.error().what));
+    co_await SaveQuietly();
+    co_return Failed("stop failed: " + stopped.error().what);
+  }
+  if (*stopped == Change::kDone) Emit("stopped");
+  co_return Done("stopped");
+}
+
+}  // namespace shipmate::service
