@@ -45,6 +45,16 @@ Result<UniqueFd> OpenRegular(const std::string& path, int flags, const std::stri
   return fd;
 }
 
+// Whether a file is named as WriteFileAtomically names a temporary one: `<file>.<16 hex digits>.tmp`.
+bool IsTemporary(std::string_view name) {
+  constexpr std::string_view kSuffix = ".tmp";
+  constexpr std::size_t kDigits = 16;
+  if (!name.ends_with(kSuffix)) return false;
+  name.remove_suffix(kSuffix.size());
+  if (name.size() < kDigits + 2 || name[name.size() - kDigits - 1] != '.') return false;
+  return name.substr(name.size() - kDigits).find_first_not_of("0123456789abcdef") == std::string_view::npos;
+}
+
 }  // namespace
 
 std::vector<FileEntry> ListRegularFiles(const std::string& dir, std::string_view prefix) {
@@ -58,6 +68,12 @@ std::vector<FileEntry> ListRegularFiles(const std::string& dir, std::string_view
     if (S_ISREG(info.st_mode)) files.push_back(MakeEntry(entry->d_name, info));
   }
   return files;
+}
+
+void RemoveTemporaries(const std::string& dir) {
+  for (const FileEntry& file : ListRegularFiles(dir)) {
+    if (IsTemporary(file.name)) ::unlink((dir + "/" + file.name).c_str());
+  }
 }
 
 std::optional<FileEntry> StatRegularFile(const std::string& path) {

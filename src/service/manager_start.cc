@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "os/files.h"
+#include "os/guarded_files.h"
 #include "service/environment.h"
 #include "service/manager_impl.h"
 #include "service/orphans.h"
@@ -153,6 +154,8 @@ Task<Result<void>> Manager::Impl::StartUp(std::vector<config::ServiceConfig> con
   if (auto made = os::MakeDirectories(context.config.state_dir, kDirectoryMode); !made) {
     co_return Fail(made.error().code, "create state dir: " + made.error().what);
   }
+  // The directory is locked, and nothing has been saved yet by this process.
+  os::RemoveTemporaries(context.config.state_dir);
   auto id = ReadStateId();
   if (!id) co_return Fail(id.error());
   context.state_id = *std::move(id);

@@ -91,3 +91,21 @@ TEST_CASE("RenameNew never replaces") {
   CHECK(Content(dir / "c") == "a");
   CHECK(RenameNew(dir / "a", dir / "d").error().code == Errc::kNotFound);
 }
+
+TEST_CASE("RemoveTemporaries: what a cut-off write left, and nothing else") {
+  const TempDir dir;
+  for (const std::string name : {"web.json.0123456789abcdef.tmp", ".id.0123456789abcdef.tmp"}) {
+    std::ofstream(dir / name) << "{";
+  }
+  const std::vector<std::string> kept = {"web.json",          "web.json.tmp",
+                                         "notes.tmp",         "web.json.0123456789abcdeg.tmp",
+                                         "web.json.0123.tmp", ".0123456789abcdef.tmp"};
+  for (const std::string& name : kept) std::ofstream(dir / name) << "{}";
+  std::filesystem::create_directory(dir / "dir.0123456789abcdef.tmp");
+  RemoveTemporaries(dir.Path());
+  for (const std::string& name : kept) CHECK(std::filesystem::exists(dir / name));
+  CHECK_FALSE(std::filesystem::exists(dir / "web.json.0123456789abcdef.tmp"));
+  CHECK_FALSE(std::filesystem::exists(dir / ".id.0123456789abcdef.tmp"));
+  CHECK(std::filesystem::exists(dir / "dir.0123456789abcdef.tmp"));
+  RemoveTemporaries(dir / "missing");
+}
