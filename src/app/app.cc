@@ -137,7 +137,9 @@ class App {
                                                       .backends = Backends(),
                                                       .environment = os::InheritedEnvironment(config::SecretNames()),
                                                       .clock = &clock_,
-                                                      .pool = &pool_},
+                                                      .pool = &pool_,
+                                                      // What we run from, also after the file was replaced.
+                                                      .exec_helper = "/proc/self/exe"},
                                                      notifiers_);
     if (!manager) {
       std::fprintf(stderr, "shipmate: %s\n", manager.error().what.c_str());

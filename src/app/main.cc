@@ -3,8 +3,10 @@
 
 #include "app/app.h"
 #include "app/options.h"
+#include "os/exec_helper.h"
 
 int main(int argc, char** argv) {
+  if (shipmate::os::IsExecHelper(argc, argv)) return shipmate::os::RunExecHelper();
   const auto parsed = shipmate::app::ParseOptions(argc, argv);
   if (parsed.exit_status) return *parsed.exit_status;
   try {

@@ -87,6 +87,17 @@ enum class ServiceKind {
   kNone,     ///< `type: none`: only deploys and pulls
 };
 
+/// `limits:` of a service; what is not set stays as it is for us.
+struct ResourceLimits {
+  std::optional<std::uint64_t> open_files;
+  /// Bytes, of all processes of the service together.
+  std::optional<std::uint64_t> memory;
+  std::optional<std::uint64_t> processes;
+  /// Largest core dump, in bytes.
+  std::optional<std::uint64_t> core;
+  bool operator==(const ResourceLimits&) const = default;
+};
+
 /// services/<name>.yaml.
 struct ServiceConfig {
   /// File name without extension: `[A-Za-z0-9][A-Za-z0-9._-]{0,62}`, without "..".
@@ -106,8 +117,15 @@ struct ServiceConfig {
   bool require_confirmation = false;
   bool self_deploy = false;
   std::optional<bool> adopt;
-  /// `env:`, added to what the service inherits.
+  /// `env:` and the variables of `env_file:`, added to what the service inherits.
   std::map<std::string, std::string> env;
+  /// Whom the process runs as, by name or number; "" = as we do.
+  std::string user;
+  std::string group;
+  std::optional<unsigned> umask;
+  std::optional<int> nice;
+  std::optional<int> oom_score_adj;
+  ResourceLimits limits;
   /// `stop_signal:`, a name such as TERM or SIGINT; as its number.
   int stop_signal = 15;
   std::chrono::milliseconds stop_timeout{std::chrono::seconds(5)};

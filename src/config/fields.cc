@@ -50,6 +50,27 @@ std::optional<std::chrono::milliseconds> ParseDuration(std::string_view text) {
   return std::nullopt;
 }
 
+std::optional<std::uint64_t> ParseSize(std::string_view text) {
+  const std::size_t digits = std::min(text.find_first_not_of("0123456789"), text.size());
+  const auto number = ParseNumber(text.substr(0, digits));
+  // Times the largest unit this still fits.
+  constexpr std::uint64_t kMost = std::uint64_t{1} << 33U;
+  const std::string_view unit = text.substr(digits);
+  if (!number) return std::nullopt;
+  if (unit.empty()) return number;
+  if (*number > kMost) return std::nullopt;
+  if (unit == "KiB") return *number << 10U;
+  if (unit == "MiB") return *number << 20U;
+  if (unit == "GiB") return *number << 30U;
+  return std::nullopt;
+}
+
+std::string ShowSize(std::uint64_t bytes) {
+  if (bytes > 0 && bytes % (1U << 30U) == 0) return fmt::format("{}GiB", bytes >> 30U);
+  if (bytes > 0 && bytes % (1U << 20U) == 0) return fmt::format("{}MiB", bytes >> 20U);
+  return std::to_string(bytes);
+}
+
 std::string ShowDuration(std::chrono::milliseconds value) {
   if (value.count() % 3'600'000 == 0 && value.count() > 0) return fmt::format("{}h", value.count() / 3'600'000);
   if (value.count() % 1000 == 0) return fmt::format("{}s", value.count() / 1000);
@@ -212,6 +233,41 @@ std::optional<std::uint64_t> Fields::Number(std::string_view key, std::uint64_t 
   if (!value || *value < low || *value > high) {
     const std::string found = node->IsText() ? Shown(node->text) : node->KindName();
     Problem(key, node->mark, fmt::format("expected a number from {} to {}, found {}", low, high, found));
+    return std::nullopt;
+  }
+  return value;
+}
+
+std::optional<std::int64_t> Fields::Integer(std::string_view key, std::int64_t low, std::int64_t high) {
+  const Node* node = Find(key);
+  if (node == nullptr) return std::nullopt;
+  std::string_view digits = node->text;
+  if (digits.starts_with('-')) digits.remove_prefix(1);
+  const bool plain = node->IsText() && (digits == "0" || !digits.starts_with('0'));
+  const auto amount = plain ? ParseNumber(digits) : std::nullopt;
+  std::optional<std::int64_t> value;
+  if (amount && *amount <= static_cast<std::uint64_t>(std::max(high, -low))) {
+    value = static_cast<std::int64_t>(*amount) * (node->text.starts_with('-') ? -1 : 1);
+  }
+  if (!value || *value < low || *value > high) {
+    const std::string found = node->IsText() ? Shown(node->text) : node->KindName();
+    Problem(key, node->mark, fmt::format("expected a number from {} to {}, found {}", low, high, found));
+    return std::nullopt;
+  }
+  return value;
+}
+
+std::optional<std::uint64_t> Fields::Size(std::string_view key, std::uint64_t low, std::uint64_t high) {
+  const Node* node = Find(key);
+  if (node == nullptr) return std::nullopt;
+  const auto value = node->IsText() ? ParseSize(node->text) : std::nullopt;
+  if (!value) {
+    const std::string found = node->IsText() ? Shown(node->text) : node->KindName();
+    Problem(key, node->mark, fmt::format("expected a size such as 64KiB, 512MiB or 2GiB, found {}", found));
+    return std::nullopt;
+  }
+  if (*value < low || *value > high) {
+    Problem(key, node->mark, fmt::format("must be from {} to {}", ShowSize(low), ShowSize(high)));
     return std::nullopt;
   }
   return value;

@@ -12,6 +12,7 @@
 #include "config/load.h"
 #include "config/names.h"
 #include "config/parse.h"
+#include "config/process_keys.h"
 #include "config/source.h"
 
 namespace shipmate::config {
@@ -267,6 +268,7 @@ LoadResult<ServiceConfig> ParseService(const std::string& path, const std::strin
     service.self_deploy = fields.Switch("self_deploy").value_or(false);
     service.adopt = fields.Switch("adopt");
     service.env = ReadVariables(fields);
+    ReadProcessKeys(fields, base_dir, service);
     service.stop_signal = ReadSignal(fields);
     service.stop_timeout =
         fields.Duration("stop_timeout", milliseconds(0), hours(1)).value_or(ServiceConfig().stop_timeout);
@@ -287,6 +289,7 @@ LoadResult<ServiceConfig> ParseService(const std::string& path, const std::strin
           "only deployed");
     }
     WarnOfDir(fields, service, base_dir);
+    WarnOfProcessKeys(fields, service);
   }
   if (report.Failed()) return std::unexpected(report.TakeProblems());
   return Loaded<ServiceConfig>{std::move(service), report.TakeWarnings()};

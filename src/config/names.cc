@@ -84,7 +84,8 @@ const std::vector<std::string>& SecretNames() {
 bool ServiceConfig::RunsAlike(const ServiceConfig& other) const {
   return name == other.name && kind == other.kind && dir == other.dir && entrypoint == other.entrypoint &&
          process_cmd == other.process_cmd && service_name == other.service_name && user_service == other.user_service &&
-         sudo == other.sudo && env == other.env;
+         sudo == other.sudo && env == other.env && user == other.user && group == other.group && umask == other.umask &&
+         nice == other.nice && oom_score_adj == other.oom_score_adj && limits == other.limits;
 }
 
 }  // namespace shipmate::config

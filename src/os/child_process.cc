@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <spawn.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -15,6 +16,7 @@
 #include <string_view>
 
 #include "base/text.h"
+#include "os/exec_helper.h"
 #include "os/exit_watch.h"
 #include "os/owned_children.h"
 #include "os/posix.h"
@@ -96,17 +98,30 @@ class FileActions {
 
   // 0, or an errno value.
   int Fill(int output_fd, const std::string& dir) {
-    int error = posix_spawn_file_actions_adddup2(&actions_, output_fd, STDOUT_FILENO);
-    if (error == 0) error = posix_spawn_file_actions_adddup2(&actions_, output_fd, STDERR_FILENO);
-    // After the copies, in case the output is our descriptor 0.
-    if (error == 0) error = posix_spawn_file_actions_addopen(&actions_, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+    int error = Standard(output_fd);
     if (error == 0) error = posix_spawn_file_actions_addclosefrom_np(&actions_, STDERR_FILENO + 1);
     if (error == 0 && !dir.empty()) error = posix_spawn_file_actions_addchdir_np(&actions_, dir.c_str());
+    return error;
+  }
+  // For the helper, which changes to the directory itself. REQUIRES: `plan` and `report` are above kReportFd.
+  int FillForHelper(int output_fd, int plan, int report) {
+    int error = Standard(output_fd);
+    if (error == 0) error = posix_spawn_file_actions_adddup2(&actions_, plan, internal::kPlanFd);
+    if (error == 0) error = posix_spawn_file_actions_adddup2(&actions_, report, internal::kReportFd);
+    if (error == 0) error = posix_spawn_file_actions_addclosefrom_np(&actions_, internal::kReportFd + 1);
     return error;
   }
   const posix_spawn_file_actions_t* Get() const { return &actions_; }
 
  private:
+  int Standard(int output_fd) {
+    int error = posix_spawn_file_actions_adddup2(&actions_, output_fd, STDOUT_FILENO);
+    if (error == 0) error = posix_spawn_file_actions_adddup2(&actions_, output_fd, STDERR_FILENO);
+    // After the copies, in case the output is our descriptor 0.
+    if (error == 0) error = posix_spawn_file_actions_addopen(&actions_, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+    return error;
+  }
+
   posix_spawn_file_actions_t actions_;
 };
 
@@ -137,6 +152,81 @@ class Attributes {
  private:
   posix_spawnattr_t attributes_;
 };
+
+Result<ChildProcess> SpawnFile(const std::string& file, const FileActions& actions,
+                               const std::vector<std::string>& words, const std::vector<std::string>& variables,
+                               const std::string& attempt) {
+  Attributes attributes;
+  int error = attributes.Fill();
+  if (error != 0) return FailErrnoAs(Errc::kSpawn, error, attempt);
+  const std::vector<char*> argv = Pointers(words);
+  const std::vector<char*> env = Pointers(variables);
+  ChildProcess child;
+  error = ::posix_spawn(&child.pid, file.c_str(), actions.Get(), attributes.Get(), argv.data(), env.data());
+  if (error != 0) return FailErrnoAs(Errc::kSpawn, error, attempt);
+
+  // No race: the pid stays the child's until we reap it.
+  child.pidfd.Reset(::pidfd_open(child.pid, 0));
+  if (!child.pidfd) {
+    error = errno;
+    ::kill(-child.pid, SIGKILL);
+    internal::RetryInterrupted([&] { return ::waitpid(child.pid, nullptr, 0); });
+    return FailErrnoAs(Errc::kSpawn, error, attempt + ": opening a pidfd");
+  }
+  internal::OwnChild(child.pid);
+  return child;
+}
+
+// The plan in a file that only this descriptor leads to, to be read from its beginning.
+Result<UniqueFd> PlanFile(const std::string& text, const std::string& attempt) {
+  UniqueFd file(::memfd_create("shipmate-exec", MFD_CLOEXEC));
+  for (std::size_t written = 0; file && written < text.size();) {
+    const ssize_t count = internal::RetryInterrupted([&] {
+      return ::pwrite(file.Get(), text.data() + written, text.size() - written, static_cast<off_t>(written));
+    });
+    if (count < 0) file.Reset();
+    if (count > 0) written += static_cast<std::size_t>(count);
+  }
+  if (!file) return FailErrnoAs(Errc::kSpawn, errno, attempt + ": writing down what to set");
+  return file;
+}
+
+// `fd` as a number that is not in the way of those the helper knows.
+Result<UniqueFd> MovedUp(UniqueFd fd, const std::string& attempt) {
+  UniqueFd moved(::fcntl(fd.Get(), F_DUPFD_CLOEXEC, internal::kReportFd + 1));
+  if (!moved) return FailErrnoAs(Errc::kSpawn, errno, attempt);
+  return moved;
+}
+
+Result<ChildProcess> SpawnByHelper(const SpawnOptions& options, const std::string& path) {
+  const std::string attempt = "fork/exec " + options.argv.front();
+  if (options.exec_helper.empty()) {
+    return Fail(Errc::kSpawn, attempt + ": nothing here can apply user, group, umask, nice, limits or oom_score_adj");
+  }
+  auto plan = PlanFile(internal::EncodePlan({.program = path,
+                                             .argv = options.argv,
+                                             .env = options.env,
+                                             .dir = options.dir,
+                                             .settings = options.settings}),
+                       attempt);
+  if (plan) plan = MovedUp(*std::move(plan), attempt);
+  if (!plan) return Fail(plan.error());
+  std::array<int, 2> ends{-1, -1};
+  if (::pipe2(ends.data(), O_CLOEXEC) != 0) return FailErrnoAs(Errc::kSpawn, errno, attempt);
+  UniqueFd reading(ends[0]);
+  const auto writing = MovedUp(UniqueFd(ends[1]), attempt);
+  if (!writing) return Fail(writing.error());
+
+  FileActions actions;
+  const int error = actions.FillForHelper(options.output_fd, plan->Get(), writing->Get());
+  if (error != 0) return FailErrnoAs(Errc::kSpawn, error, attempt);
+  std::vector<std::string> env;
+  if (!options.mark.empty()) env.push_back(options.mark);
+  auto child = SpawnFile(options.exec_helper, actions, {std::string(kExecHelperName)}, env,
+                         "fork/exec " + options.exec_helper + " for " + options.argv.front());
+  if (child) child->report = std::move(reading);
+  return child;
+}
 
 std::string GroupPhrase(pid_t pgid, int signal) {
   return "sending " + SignalName(signal) + " to process group " + std::to_string(pgid);
@@ -173,31 +263,15 @@ Result<ChildProcess> Spawn(const SpawnOptions& options) {
     path = *found;
   }
 
+  if (options.settings.Any()) return SpawnByHelper(options, path);
   FileActions actions;
-  Attributes attributes;
-  int error = actions.Fill(options.output_fd, options.dir);
-  if (error == 0) error = attributes.Fill();
+  const int error = actions.Fill(options.output_fd, options.dir);
   if (error != 0) return FailErrnoAs(Errc::kSpawn, error, attempt);
-
-  const std::vector<char*> argv = Pointers(options.argv);
-  const std::vector<char*> env = Pointers(options.env);
-  ChildProcess child;
-  error = ::posix_spawn(&child.pid, path.c_str(), actions.Get(), attributes.Get(), argv.data(), env.data());
-  if (error != 0) {
+  auto child = SpawnFile(path, actions, options.argv, options.env, attempt);
+  if (!child) {
     // posix_spawn does not say which of its steps failed: the directory may have gone in the meantime.
     if (const auto checked = CheckDirectory(options.dir); !checked) return Fail(checked.error());
-    return FailErrnoAs(Errc::kSpawn, error, attempt);
   }
-
-  // No race: the pid stays the child's until we reap it.
-  child.pidfd.Reset(::pidfd_open(child.pid, 0));
-  if (!child.pidfd) {
-    error = errno;
-    ::kill(-child.pid, SIGKILL);
-    internal::RetryInterrupted([&] { return ::waitpid(child.pid, nullptr, 0); });
-    return FailErrnoAs(Errc::kSpawn, error, attempt + ": opening a pidfd");
-  }
-  internal::OwnChild(child.pid);
   return child;
 }
 

@@ -2,7 +2,7 @@
 
 // Starting a program: posix_spawn, in a session and process group of its own (pgid = pid), with standard input from
 // /dev/null, default signal dispositions and mask, and none of our descriptors but 0, 1 and 2. No code of ours runs
-// between fork and exec.
+// between fork and exec; what posix_spawn cannot set, our own program sets as a process of its own (os/exec_helper.h).
 
 #include <sys/types.h>
 
@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "os/exec_settings.h"
 #include "os/unique_fd.h"
 
 namespace shipmate::os {
@@ -25,6 +26,12 @@ struct SpawnOptions {
   std::vector<std::string> env;
   /// Becomes descriptors 1 and 2. Not closed here. REQUIRES: >= 0.
   int output_fd = -1;
+  /// When anything is set here, `exec_helper` is started in place of the program and becomes it.
+  ExecSettings settings = {};
+  /// Our own program, or another that does as os/exec_helper.h says; an absolute path.
+  std::string exec_helper = {};
+  /// "NAME=value" for the helper's environment, so that a mark is there from the first moment; it gets nothing else.
+  std::string mark = {};
 };
 
 struct ChildProcess {
@@ -32,10 +39,13 @@ struct ChildProcess {
   /// Readable once the process has exited. The process stays a zombie, and its pid its own, until WaitExit or
   /// ReapExited reaps it through this descriptor; whoever drops it without that calls ReleaseChild.
   UniqueFd pidfd;
+  /// For WaitExec; not open when there were no settings: the program has begun then.
+  UniqueFd report;
 };
 
 /// Starts the program. Errors (kSpawn) read like the reference's: `fork/exec /nonexistent/binary: no such file or
 /// directory`, `exec: "foo": executable file not found in $PATH`, `chdir /missing: no such file or directory`.
+/// With settings, success means only that the helper has begun: WaitExec tells the rest.
 Result<ChildProcess> Spawn(const SpawnOptions& options);
 
 /// The owner of a child started by Spawn will not wait for it: it is reaped now if it has exited, else by ReapOrphans

@@ -100,6 +100,9 @@ struct BackendContext {
   /// For work that would block the loop.
   async::WorkerPool* pool = nullptr;
   Census* census = nullptr;
+  /// The program that applies what a service's process is started with; see os::SpawnOptions. "" = none: services that
+  /// need it are not started, and control groups are not used.
+  std::string exec_helper;
 };
 
 /// Makes the backend for a service; the manager is given one and names no backend itself.

@@ -9,11 +9,16 @@
 
 namespace shipmate::service {
 
-CensusView TakeCensus(const std::string& state_id) {
+CensusView TakeCensus(const std::string& state_id, const os::Cgroups* groups) {
   CensusView view;
   view.instances = os::FindByEnviron(kInstanceMark, state_id + "/");
   // Second, so that a process forked in between by a marked one is in the list, found by its group.
   view.processes = os::AllProcesses();
+  if (groups == nullptr) return view;
+  for (const os::ProcessStat& process : view.processes) {
+    if (!process.Lives()) continue;
+    if (auto service = groups->ServiceOf(process.pid)) view.groups.emplace(process.pid, *std::move(service));
+  }
   return view;
 }
 
@@ -28,18 +33,25 @@ struct Census::Shared {
   Executor executor;
   async::WorkerPool* pool;
   std::string state_id;
+  std::shared_ptr<const os::Cgroups> groups;
   std::shared_ptr<Round> running;
   std::shared_ptr<Round> next;
 };
 
-Census::Census(Executor executor, async::WorkerPool& pool, std::string state_id)
-    : shared_(std::make_shared<Shared>(Shared{std::move(executor), &pool, std::move(state_id), nullptr, nullptr})) {}
+Census::Census(Executor executor, async::WorkerPool& pool, std::string state_id,
+               std::shared_ptr<const os::Cgroups> groups)
+    : shared_(std::make_shared<Shared>(
+          Shared{std::move(executor), &pool, std::move(state_id), std::move(groups), nullptr, nullptr})) {}
+
+const std::shared_ptr<const os::Cgroups>& Census::Groups() const {
+  return shared_->groups;
+}
 
 Task<void> Census::Run(std::shared_ptr<Shared> shared) {
   while (shared->running) {
     try {
-      std::string state_id = shared->state_id;
-      CensusView view = co_await shared->pool->Run([state_id = std::move(state_id)] { return TakeCensus(state_id); });
+      CensusView view = co_await shared->pool->Run(
+          [state_id = shared->state_id, groups = shared->groups] { return TakeCensus(state_id, groups.get()); });
       shared->running->view = std::make_shared<const CensusView>(std::move(view));
     } catch (...) {
       shared->running->failure = std::current_exception();
@@ -67,7 +79,9 @@ std::vector<os::ProcessStat> Members(const CensusView& view, const Traces& trace
     const bool grouped = traces.pgid > 1 && (process.pgid == traces.pgid || process.session == traces.pgid);
     const auto instance = view.instances.find(process.pid);
     const bool marked = !traces.mark.empty() && instance != view.instances.end() && instance->second == traces.mark;
-    if (grouped || marked) members.push_back(process);
+    const auto group = view.groups.find(process.pid);
+    const bool held = !traces.group.empty() && group != view.groups.end() && group->second == traces.group;
+    if (grouped || marked || held) members.push_back(process);
   }
   return members;
 }

@@ -10,6 +10,7 @@
 
 #include "async/offload.h"
 #include "async/task.h"
+#include "os/cgroup.h"
 #include "os/proc_info.h"
 
 namespace shipmate::service {
@@ -19,15 +20,21 @@ struct CensusView {
   std::vector<os::ProcessStat> processes;
   /// Value of SHIPMATE_INSTANCE by pid, for living processes of this state directory.
   std::map<pid_t, std::string> instances;
+  /// Service by pid, for the processes that are in the control group of a service of this state directory.
+  std::map<pid_t, std::string> groups;
 };
 
-/// Takes the look on the calling thread.
-CensusView TakeCensus(const std::string& state_id);
+/// Takes the look on the calling thread. `groups` may be null: then they are not looked at.
+CensusView TakeCensus(const std::string& state_id, const os::Cgroups* groups = nullptr);
 
 class Census {
  public:
   /// REQUIRES: `pool` outlives every look.
-  Census(Executor executor, async::WorkerPool& pool, std::string state_id);
+  Census(Executor executor, async::WorkerPool& pool, std::string state_id,
+         std::shared_ptr<const os::Cgroups> groups = nullptr);
+
+  /// The control groups that are looked at; null where there can be none.
+  const std::shared_ptr<const os::Cgroups>& Groups() const;
 
   /// A look that began after this call.
   Task<std::shared_ptr<const CensusView>> Look();
@@ -46,6 +53,8 @@ struct Traces {
   pid_t pgid = 0;
   /// Its SHIPMATE_INSTANCE; "" = not to be looked for.
   std::string mark;
+  /// Name of the service in whose control group it is; "" = not to be looked for.
+  std::string group;
 };
 
 /// The living processes of `view` that bear one of the traces; never ourselves.

@@ -3,11 +3,21 @@
 #include <algorithm>
 #include <charconv>
 
+#include "os/users.h"
+
 namespace shipmate::service {
 
 namespace {
 std::string_view NameOf(std::string_view variable) {
   return variable.substr(0, variable.find('='));
+}
+
+constexpr const char* kUsualPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+bool IsSet(const std::vector<std::string>& base, std::string_view name) {
+  return std::ranges::any_of(base, [name](const std::string& variable) {
+    return NameOf(variable) == name && variable.size() > name.size() + 1;
+  });
 }
 }  // namespace
 
@@ -36,6 +46,16 @@ std::vector<std::string> WithVariables(const std::vector<std::string>& base,
   }
   for (const auto& [name, value] : extra) result.push_back(name + "=" + value);
   return result;
+}
+
+std::vector<std::string> WithUsualVariables(std::vector<std::string> base) {
+  std::map<std::string, std::string> missing;
+  if (!IsSet(base, "PATH")) missing["PATH"] = kUsualPath;
+  if (!IsSet(base, "HOME")) {
+    const auto user = os::FindUser(std::to_string(os::OwnUid()));
+    missing["HOME"] = user && !user->home.empty() ? user->home : "/";
+  }
+  return missing.empty() ? base : WithVariables(base, missing);
 }
 
 std::vector<std::string> WithoutVariables(const std::vector<std::string>& base, const std::vector<std::string>& names) {

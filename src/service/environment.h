@@ -28,6 +28,9 @@ bool ParseMark(std::string_view value, const std::string& state_id, Mark& mark);
 /// `base` ("NAME=value" each) with the variables of `extra` set; each name once.
 std::vector<std::string> WithVariables(const std::vector<std::string>& base,
                                        const std::map<std::string, std::string>& extra);
+/// `base` with PATH (the system's usual) and HOME (from the user database) where they are missing or empty, as under an
+/// init that sets nothing. May block: for start-up.
+std::vector<std::string> WithUsualVariables(std::vector<std::string> base);
 /// `base` without the variables named.
 std::vector<std::string> WithoutVariables(const std::vector<std::string>& base, const std::vector<std::string>& names);
 

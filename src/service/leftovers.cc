@@ -63,6 +63,8 @@ Task<std::vector<os::ProcessStat>> EndMembers(Census& census, Traces traces, End
       }
       if (!first) first = std::move(pidfd);
     }
+    // Those that fork faster than they are looked at.
+    if (killing && !traces.group.empty() && census.Groups()) census.Groups()->Kill(traces.group);
     if (!first) continue;
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now());
     (void)co_await async::WithDeadline(WaitEnd(first.Get()), std::clamp(left, std::chrono::milliseconds(1), kLookAgain),

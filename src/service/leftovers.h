@@ -1,8 +1,9 @@
 #pragma once
 
 // Ending processes that belong to a service but have no living leader any more, or never had one of ours: members of
-// its group, of its session, and those that left both and are known by their mark. Every signal goes through a pidfd
-// whose process was looked at again after it was opened, so none can hit a process that took over a pid.
+// its group, of its session, and those that left both and are known by their mark or by their control group. Every
+// signal goes through a pidfd whose process was looked at again after it was opened, so none can hit a process that
+// took over a pid.
 
 #include <chrono>
 #include <string>

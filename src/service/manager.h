@@ -88,6 +88,8 @@ struct ManagerOptions {
   std::vector<std::string> environment;
   const base::Clock* clock = nullptr;
   async::WorkerPool* pool = nullptr;
+  /// See BackendContext.
+  std::string exec_helper;
 };
 
 class Manager {

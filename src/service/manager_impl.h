@@ -47,6 +47,7 @@ class Manager::Impl {
 
  private:
   Result<std::string> ReadStateId() const;
+  Task<std::shared_ptr<const os::Cgroups>> DetectGroups();
   Task<void> EndOrphanAndTell(struct Orphan orphan);
 };
 

@@ -112,7 +112,8 @@ Manager::Impl::Impl(const Executor& executor, ManagerOptions options, Notifier& 
   std::vector<std::string> hidden = config::SecretNames();
   hidden.emplace_back(kInstanceMark);
   hidden.emplace_back(kDeployMark);
-  context.environment = WithoutVariables(options.environment, hidden);
+  context.environment = WithUsualVariables(WithoutVariables(options.environment, hidden));
+  context.exec_helper = std::move(options.exec_helper);
   context.clock = options.clock;
   context.pool = options.pool;
   context.notifier = &notifier;
@@ -159,13 +160,27 @@ Task<Result<void>> Manager::Impl::StartUp(std::vector<config::ServiceConfig> con
   auto id = ReadStateId();
   if (!id) co_return Fail(id.error());
   context.state_id = *std::move(id);
-  context.census = std::make_unique<Census>(context.executor, *context.pool, context.state_id);
+  context.census = std::make_unique<Census>(context.executor, *context.pool, context.state_id, co_await DetectGroups());
   if (const auto count = os::ReadFile(context.config.state_dir + "/.deploys", 64)) {
     std::from_chars(count->data(), count->data() + count->size(), last_deploy_id);
   }
   co_await AddServices(std::move(configs));
   co_await CleanOrphans();
   co_return Result<void>();
+}
+
+// Null where processes cannot be followed by control groups.
+Task<std::shared_ptr<const os::Cgroups>> Manager::Impl::DetectGroups() {
+  // Only the helper can enter a group before the service's own code runs.
+  if (context.exec_helper.empty()) co_return nullptr;
+  auto groups = co_await Pool().Run(
+      [id = context.state_id] { return std::make_shared<const os::Cgroups>(os::Cgroups::Detect(id)); });
+  if (!groups->Usable()) {
+    LogInfo("no control groups: " + groups->Why() +
+            "; processes of services are followed by process group, session and environment alone");
+    co_return nullptr;
+  }
+  co_return groups;
 }
 
 Task<void> Manager::Impl::AddServices(std::vector<config::ServiceConfig> configs) {
@@ -225,7 +240,8 @@ Task<void> Manager::Impl::EndOrphanAndTell(Orphan orphan) {
   const std::string name = orphan.name;
   EventDetail detail;
   detail.pid = orphan.process ? orphan.process->pid : 0;
-  if (orphan.process || !orphan.marks.empty()) LogWarn(name + ": is no longer configured: stopping it");
+  if (orphan.process || !orphan.marks.empty() || orphan.grouped)
+    LogWarn(name + ": is no longer configured: stopping it");
   const OrphanEnd end = co_await EndOrphan(*context.census, context.config.state_dir, std::move(orphan));
   if (!end.survivors.empty()) {
     LogError(fmt::format("{}: is no longer configured and could not be stopped: {} processes live on", name,

@@ -51,6 +51,9 @@ std::vector<Orphan> FindOrphans(const std::string& state_dir, const std::set<std
     std::vector<std::string>& marks = orphans[mark.service].marks;
     if (std::ranges::find(marks, value) == marks.end()) marks.push_back(value);
   }
+  for (const auto& [pid, service] : view.groups) {
+    if (pid != os::OwnPid() && !configured.contains(service)) orphans[service].grouped = true;
+  }
   std::vector<Orphan> result;
   for (auto& [name, orphan] : orphans) {
     orphan.name = name;
@@ -73,6 +76,12 @@ Task<OrphanEnd> EndOrphan(Census& census, std::string state_dir, Orphan orphan) 
     const auto survivors = co_await EndMembers(census, {.mark = mark}, {});
     result.survivors.insert(result.survivors.end(), survivors.begin(), survivors.end());
   }
+  if (orphan.grouped) {
+    result.stopped = true;
+    const auto survivors = co_await EndMembers(census, {.group = orphan.name}, {});
+    result.survivors.insert(result.survivors.end(), survivors.begin(), survivors.end());
+  }
+  if (census.Groups()) census.Groups()->Remove(orphan.name);
   if (!result.survivors.empty()) {
     result.stopped = false;
   } else if (orphan.has_file) {

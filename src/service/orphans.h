@@ -1,8 +1,8 @@
 #pragma once
 
 // Orphans: processes of this state directory whose service is no longer configured. Only what is provably ours is
-// touched: state files in our shape, and processes that are verified to be the ones recorded, or bear our mark. Other
-// files of the directory are left alone.
+// touched: state files in our shape, and processes that are verified to be the ones recorded, bear our mark, or are in
+// a control group of ours. Other files of the directory are left alone.
 
 #include <optional>
 #include <set>
@@ -23,6 +23,8 @@ struct Orphan {
   std::optional<os::ProcessState> process;
   /// Marks of its living processes.
   std::vector<std::string> marks;
+  /// Its control group has living processes in it.
+  bool grouped = false;
 };
 
 /// The orphans of `state_dir`. Nothing at all when no service is configured: an empty or unmounted services_dir is no

@@ -53,6 +53,7 @@ void Service::MakeBackend() {
   context.clock = context_.clock;
   context.pool = context_.pool;
   context.census = context_.census.get();
+  context.exec_helper = context_.exec_helper;
   context.begin_start = [this](std::uint64_t generation) { return BeginStart(generation); };
   backend_ = context_.backends(std::move(context));
 }

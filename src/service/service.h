@@ -79,6 +79,8 @@ struct ServiceContext {
   const base::Clock* clock = nullptr;
   async::WorkerPool* pool = nullptr;
   std::unique_ptr<Census> census;
+  /// See os::SpawnOptions; "" = none.
+  std::string exec_helper;
   Notifier* notifier = nullptr;
   std::function<void()> on_change;
   std::function<std::uint64_t()> next_deploy_id;

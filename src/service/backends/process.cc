@@ -6,6 +6,7 @@
 #include <boost/asio/error.hpp>
 #include <boost/system/system_error.hpp>
 #include <csignal>
+#include <filesystem>
 #include <utility>
 
 #include "async/deadline.h"
@@ -13,7 +14,9 @@
 #include "base/log.h"
 #include "base/time_text.h"
 #include "os/child_process.h"
+#include "os/exec_helper.h"
 #include "os/files.h"
+#include "service/backends/process_settings.h"
 #include "service/environment.h"
 #include "service/leftovers.h"
 #include "service/logfile.h"
@@ -51,7 +54,7 @@ bool BelongsTo(const os::ProcessStat& process, pid_t pgid) {
 }  // namespace
 
 struct ProcessBackend::Instance {
-  explicit Instance(const Executor& executor) : leader_ended(executor), settled(executor) {}
+  explicit Instance(const Executor& executor) : launched(executor), leader_ended(executor), settled(executor) {}
 
   std::uint64_t generation = 0;
   os::ProcessState identity;
@@ -61,21 +64,42 @@ struct ProcessBackend::Instance {
   bool ended = false;
   /// A Stop is under way and takes care of the end.
   bool stopping = false;
+  /// The helper has not yet become the program, and this will be set once it has or has failed.
+  bool launching = false;
+  async::Event launched;
+  /// It never became the program: there is no end to report.
+  bool never_ran = false;
+  Error failure;
   async::Event leader_ended;
   /// The end has been dealt with: reaped, and what it left behind is in `leftovers`.
   async::Event settled;
   std::vector<os::ProcessStat> leftovers;
 
   // The group's number is trusted only while a process that is known to be of it lives: it may be taken over later.
-  Traces TracesIn(const CensusView& view) const {
+  Traces TracesIn(const CensusView& view, const std::string& group) const {
     const bool held = std::ranges::any_of(leftovers, [&](const os::ProcessStat& leftover) {
       return std::ranges::any_of(view.processes, [&](const os::ProcessStat& process) {
         return process.pid == leftover.pid && process.start_ticks == leftover.start_ticks &&
                BelongsTo(process, identity.pgid);
       });
     });
-    return {.pgid = held ? identity.pgid : 0, .mark = mark};
+    return {.pgid = held ? identity.pgid : 0, .mark = mark, .group = group};
   }
+};
+
+// While the helper is at work. However that ends, the watcher goes on.
+class ProcessBackend::LaunchScope {
+ public:
+  explicit LaunchScope(std::shared_ptr<Instance> instance) : instance_(std::move(instance)) {}
+  ~LaunchScope() {
+    instance_->launching = false;
+    instance_->launched.Set();
+  }
+  LaunchScope(const LaunchScope&) = delete;
+  LaunchScope& operator=(const LaunchScope&) = delete;
+
+ private:
+  std::shared_ptr<Instance> instance_;
 };
 
 // While a Stop is under way. However it ends, the leader's end is taken care of by somebody.
@@ -129,14 +153,89 @@ Task<Result<Change>> ProcessBackend::Start() {
       co_return Fail(cleared.error().code, "processes of the last run are in the way: " + cleared.error().what);
     }
   }
+  const os::ServiceGroup group = co_await PrepareGroup();
+  if (group.populated) {
+    if (const auto emptied = co_await EmptyGroup(); !emptied) {
+      co_return Fail(emptied.error().code, "processes of an earlier run are in the way: " + emptied.error().what);
+    }
+  }
+  std::vector<std::string> warnings;
+  const os::ExecSettings settings = SettingsOf(context_.service, group, warnings);
+  for (const std::string& warning : warnings) LogWarn(context_.service.name + ": " + warning);
+
   ++generation_;
   if (const auto recorded = co_await context_.begin_start(generation_); !recorded) co_return Fail(recorded.error());
-  if (const auto launched = Launch(); !launched) co_return Fail(launched.error());
+  const std::string last_log = log_path_;
+  auto report = Launch(settings);
+  if (!report) co_return Fail(report.error());
+  if (*report) {
+    if (const auto begun = co_await Confirm(instance_, *std::move(report)); !begun) {
+      log_path_ = last_log;
+      co_return Fail(begun.error().code, "starting process: " + begun.error().what);
+    }
+  }
   co_return Change::kDone;
 }
 
-// Without a suspension between the spawn and the moment the process is held.
-Result<void> ProcessBackend::Launch() {
+std::string ProcessBackend::GroupName() const {
+  return context_.census->Groups() ? context_.service.name : "";
+}
+
+Task<os::ServiceGroup> ProcessBackend::PrepareGroup() {
+  const config::ResourceLimits& limits = context_.service.limits;
+  const auto groups = context_.census->Groups();
+  if (!groups) {
+    const std::string why = "no control group can be made";
+    co_return os::ServiceGroup{
+        .dirs = {}, .no_memory_limit = limits.memory ? why : "", .no_process_limit = limits.processes ? why : ""};
+  }
+  co_return co_await context_.pool->Run(
+      [groups, name = context_.service.name,
+       wanted = os::GroupLimits{.memory = limits.memory, .processes = limits.processes}] {
+        return groups->Prepare(name, wanted);
+      });
+}
+
+// Whoever is in the control group while no instance runs was left by one that we do not know any more.
+Task<Result<void>> ProcessBackend::EmptyGroup() {
+  const EndOptions options{.signal = context_.service.stop_signal, .grace = context_.service.stop_timeout};
+  const auto survivors = co_await EndMembers(*context_.census, {.group = GroupName()}, options);
+  if (!survivors.empty()) co_return Fail(Errc::kTimeout, "did not die: " + Describe(survivors));
+  co_return Result<void>();
+}
+
+Task<void> ProcessBackend::RemoveGroup() {
+  const auto groups = context_.census->Groups();
+  if (!groups) co_return;
+  co_await context_.pool->Run([groups, name = context_.service.name] {
+    groups->Remove(name);
+    return true;
+  });
+}
+
+// Waits for the helper to become the program; when it cannot, nothing of the start is left.
+Task<Result<void>> ProcessBackend::Confirm(std::shared_ptr<Instance> instance, os::UniqueFd report) {
+  {
+    const LaunchScope scope(instance);
+    const auto begun = co_await os::WaitExec(std::move(report));
+    if (begun) {
+      for (const std::string& warning : *begun) LogWarn(context_.service.name + ": " + warning);
+      co_return Result<void>();
+    }
+    instance->never_ran = true;
+    // It ends by itself, unless it hangs.
+    if (begun.error().code == Errc::kTimeout) static_cast<void>(os::SignalPidfd(instance->pidfd.Get(), SIGKILL));
+    std::error_code ignored;
+    if (!instance->identity.log_path.empty()) std::filesystem::remove(instance->identity.log_path, ignored);
+    instance->failure = begun.error();
+  }
+  co_await instance->settled.WaitFor(kKillWait);
+  co_return Fail(instance->failure);
+}
+
+// Without a suspension between the spawn and the moment the process is held. Gives what Confirm waits for, where the
+// helper was needed.
+Result<os::UniqueFd> ProcessBackend::Launch(const os::ExecSettings& settings) {
   const config::ServiceConfig& service = context_.service;
   const auto argv = Argv();
   if (!argv) return Fail(argv.error());
@@ -150,10 +249,10 @@ Result<void> ProcessBackend::Launch() {
   auto instance = std::make_shared<Instance>(context_.executor);
   instance->generation = generation_;
   instance->mark = InstanceMark(context_.state_id, service.name, generation_);
-  auto variables = service.env;
-  if (!options.dir.empty()) variables["PWD"] = options.dir;
-  variables[std::string(kInstanceMark)] = instance->mark;
-  options.env = WithVariables(context_.environment, variables);
+  options.env = EnvironmentOf(context_, instance->mark, options.dir);
+  options.settings = settings;
+  options.exec_helper = context_.exec_helper;
+  options.mark = std::string(kInstanceMark) + "=" + instance->mark;
 
   auto child = os::Spawn(options);
   if (!child) {
@@ -162,6 +261,7 @@ Result<void> ProcessBackend::Launch() {
   }
   const pid_t pid = child->pid;
   instance->pidfd = std::move(child->pidfd);
+  instance->launching = static_cast<bool>(child->report);
   // A process that has ended by now is a zombie: there is no identity to record, and none is needed.
   instance->identity = os::Identify(pid).value_or(os::ProcessState{.pid = pid, .pgid = pid});
   instance->identity.pgid = pid;
@@ -178,7 +278,7 @@ Result<void> ProcessBackend::Launch() {
     async::Spawn(context_.executor, service.name + ": removing old logs",
                  RemoveOldLogs(*context_.pool, context_.log_dir, service.name, log_path_));
   }
-  return {};
+  return std::move(child->report);
 }
 
 void ProcessBackend::Hold(std::shared_ptr<Instance> instance) {
@@ -206,6 +306,12 @@ Task<void> ProcessBackend::Watch(std::shared_ptr<Instance> instance) {
   co_await AwaitEnd(instance);
   instance->ended = true;
   const auto uptime = UptimeOf(*instance);
+  if (instance->launching) co_await instance->launched.Wait();
+  if (instance->never_ran) {
+    co_await os::WaitExit(instance->pidfd.Get());
+    instance->settled.Set();
+    co_return;
+  }
   if (instance->stopping) {
     instance->leader_ended.Set();
     co_return;
@@ -213,7 +319,8 @@ Task<void> ProcessBackend::Watch(std::shared_ptr<Instance> instance) {
   // Before it is reaped: until then its group's number is its own.
   try {
     const auto view = co_await context_.census->Look();
-    instance->leftovers = Members(*view, {.pgid = instance->identity.pgid, .mark = instance->mark});
+    instance->leftovers =
+        Members(*view, {.pgid = instance->identity.pgid, .mark = instance->mark, .group = GroupName()});
   } catch (const std::exception& error) {
     LogWarn(context_.service.name + ": looking for what it left behind: " + error.what());
   }
@@ -236,8 +343,19 @@ void ProcessBackend::Mark(const Instance& instance, const std::string& what) con
 
 Task<Result<Change>> ProcessBackend::Stop() {
   const auto instance = instance_;
-  if (!instance) co_return Change::kAlready;
-  if (!instance->ended) co_return co_await StopLiving(instance);
+  if (!instance) {
+    if (GroupName().empty()) co_return Change::kAlready;
+    const auto view = co_await context_.census->Look();
+    if (Members(*view, {.group = GroupName()}).empty()) co_return Change::kAlready;
+    if (const auto emptied = co_await EmptyGroup(); !emptied) co_return Fail(emptied.error());
+    co_await RemoveGroup();
+    co_return Change::kDone;
+  }
+  if (!instance->ended) {
+    const auto stopped = co_await StopLiving(instance);
+    if (stopped) co_await RemoveGroup();
+    co_return stopped;
+  }
   co_await instance->settled.Wait();
   const bool had_leftovers = !instance->leftovers.empty();
   if (const auto ended = co_await EndLeftovers(instance); !ended) co_return Fail(ended.error());
@@ -249,7 +367,7 @@ Task<Result<void>> ProcessBackend::EndLeftovers(std::shared_ptr<Instance> instan
   if (instance->leftovers.empty()) co_return Result<void>();
   const auto view = co_await context_.census->Look();
   const EndOptions options{.signal = context_.service.stop_signal, .grace = context_.service.stop_timeout};
-  instance->leftovers = co_await EndMembers(*context_.census, instance->TracesIn(*view), options);
+  instance->leftovers = co_await EndMembers(*context_.census, instance->TracesIn(*view, GroupName()), options);
   if (instance->leftovers.empty()) co_return Result<void>();
   co_return Fail(Errc::kTimeout, "did not die: " + Describe(instance->leftovers));
 }
@@ -276,7 +394,7 @@ Task<Result<Change>> ProcessBackend::StopLiving(std::shared_ptr<Instance> instan
   };
 
   if (const auto sent = send(signal); !sent && sent.error().code != Errc::kNotFound) co_return Fail(sent.error());
-  const Traces traces{.pgid = identity.pgid, .mark = instance->mark};
+  const Traces traces{.pgid = identity.pgid, .mark = instance->mark, .group = GroupName()};
   EndOptions options{.signal = signal, .spare = identity.pid, .signalled_group = identity.pgid};
   if (!co_await instance->leader_ended.WaitFor(std::min(left(), kQuickStop))) {
     // Those that left the group have heard nothing yet.

@@ -4,8 +4,8 @@
 // straight into its log file. The process outlives us, and a later run of ours adopts it by its recorded identity.
 //
 // An instance counts as ended when its leader has exited; as stopped only when nothing of it is left: neither in its
-// group, nor in its session, nor elsewhere under its mark. The leader that Stop ended stays a zombie until then, so
-// that its group's number cannot become somebody else's while signals are sent to it.
+// group, nor in its session, nor elsewhere under its mark or in its control group. The leader that Stop ended stays a
+// zombie until then, so that its group's number cannot become somebody else's while signals are sent to it.
 
 #include <memory>
 #include <optional>
@@ -13,6 +13,9 @@
 
 #include "async/mailbox.h"
 #include "async/spawn.h"
+#include "os/cgroup.h"
+#include "os/exec_settings.h"
+#include "os/unique_fd.h"
 #include "service/backend.h"
 #include "service/census.h"
 
@@ -40,13 +43,19 @@ class ProcessBackend final : public Backend {
  private:
   struct Instance;
   class StopScope;
+  class LaunchScope;
 
   static std::chrono::milliseconds UptimeOf(const Instance& instance);
   bool Alive() const;
   Result<std::vector<std::string>> Argv() const;
   Task<Result<void>> EndLeftovers(std::shared_ptr<Instance> instance);
   Task<Result<Change>> StopLiving(std::shared_ptr<Instance> instance);
-  Result<void> Launch();
+  Task<os::ServiceGroup> PrepareGroup();
+  Task<Result<void>> EmptyGroup();
+  Task<void> RemoveGroup();
+  Result<os::UniqueFd> Launch(const os::ExecSettings& settings);
+  Task<Result<void>> Confirm(std::shared_ptr<Instance> instance, os::UniqueFd report);
+  std::string GroupName() const;
   void Hold(std::shared_ptr<Instance> instance);
   Task<void> AwaitEnd(std::shared_ptr<Instance> instance);
   Task<void> Watch(std::shared_ptr<Instance> instance);

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "config/load.h"
+#include "os/users.h"
 #include "support.h"
 
 using namespace shipmate::config;
@@ -447,4 +448,115 @@ TEST_CASE("RunsAlike: what runs need not be restarted for what only guides Shipm
   CHECK_FALSE(changed([](ServiceConfig& s) { s.stop_signal = SIGINT; }));
   CHECK_FALSE(changed([](ServiceConfig& s) { s.stop_timeout = milliseconds(1); }));
   CHECK_FALSE(changed([](ServiceConfig& s) { s.deploy_timeout = milliseconds(1); }));
+}
+
+TEST_CASE("env_file: one or several, the later over the earlier, env over all") {
+  const TempDir dir;
+  dir.Write("app/one.env", "A=1\nB=one\nC='$HOME'\n");
+  dir.Write("app/two.env", "export B=two\nD=\"a\\nb\"\n");
+  dir.Write("base.env", "E=base\n");
+  dir.Write("services/list.yaml",
+            "dir: app\nentrypoint: [run]\nenv_file: [one.env, two.env, " + dir / "base.env" + "]\nenv: {A: mine}\n");
+  dir.Write("services/one.yaml", "entrypoint: [run]\nenv_file: base.env\n");
+  const auto loaded = Good(dir / "services", dir.Path());
+  REQUIRE(loaded.value.size() == 2);
+  CHECK(loaded.value[0].env ==
+        std::map<std::string, std::string>{{"A", "mine"}, {"B", "two"}, {"C", "$HOME"}, {"D", "a\nb"}, {"E", "base"}});
+  CHECK(loaded.value[1].env == std::map<std::string, std::string>{{"E", "base"}});
+}
+
+TEST_CASE("env_file: problems name the place of the key and what is wrong with the file") {
+  const TempDir dir;
+  const std::string reserved = dir.Write("reserved.env", "SHIPMATE_INSTANCE=x\n");
+  const std::string broken = dir.Write("broken.env", "A=1\nB='x\n");
+  CHECK(BadOne("entrypoint: [run]\nenv_file: /missing/x.env\n") ==
+        Problems{"2:11: env_file: /missing/x.env: no such file or directory"});
+  CHECK(BadOne("entrypoint: [run]\nenv_file: [~/x, \"\", /]\n") ==
+        Problems{"2:12: env_file: \"~\" is not expanded; write the whole path", "2:17: env_file: the path is empty",
+                 "2:21: env_file: /: not a regular file"});
+  CHECK(BadOne("entrypoint: [run]\nenv_file: " + reserved + "\n") ==
+        Problems{"2:11: env_file: " + reserved + ": SHIPMATE_INSTANCE: names that start with SHIPMATE_ are reserved"});
+  const auto unclosed = BadOne("entrypoint: [run]\nenv_file: " + broken + "\n");
+  REQUIRE(unclosed.size() == 1);
+  CHECK(unclosed[0].starts_with("2:11: env_file: " + broken + ":2:"));
+}
+
+TEST_CASE("env_file: our own secrets are not to be had by naming them") {
+  const TempDir dir;
+  ::setenv("DISCORD_TOKEN", "hush", 1);
+  ::setenv("SHIPMATE_TEST_OPEN", "seen", 1);
+  dir.Write("x.env", "A=${DISCORD_TOKEN}\nB=${SHIPMATE_TEST_OPEN}\n");
+  dir.Write("services/x.yaml", "entrypoint: [run]\nenv_file: x.env\n");
+  const auto loaded = Good(dir / "services", dir.Path());
+  ::unsetenv("DISCORD_TOKEN");
+  ::unsetenv("SHIPMATE_TEST_OPEN");
+  CHECK(loaded.value.at(0).env == std::map<std::string, std::string>{{"A", ""}, {"B", "seen"}});
+}
+
+TEST_CASE("umask, nice, oom_score_adj and limits") {
+  const ServiceConfig service = One(kRuns +
+                                    "umask: 027\nnice: -20\noom_score_adj: -1000\n"
+                                    "limits: {open_files: 4096, memory: 512MiB, processes: 100, core: 0}\n");
+  CHECK(service.umask == 027U);
+  CHECK(service.nice == -20);
+  CHECK(service.oom_score_adj == -1000);
+  CHECK(service.limits == ResourceLimits{.open_files = 4096, .memory = 536870912, .processes = 100, .core = 0});
+  CHECK(One(kRuns + "umask: \"0077\"\nnice: 19\n").umask == 077U);
+  CHECK(One(kRuns + "limits: {memory: 2GiB, core: 64KiB}\n").limits ==
+        ResourceLimits{.memory = 2147483648, .core = 65536});
+  CHECK(One(kRuns + "limits: {memory: 1048576}\n").limits.memory == 1048576U);
+  CHECK(One(kRuns).limits == ResourceLimits{});
+}
+
+TEST_CASE("umask, nice, oom_score_adj and limits: what is refused") {
+  CHECK(BadOne(kRuns +
+               "umask: 27\nnice: 20\noom_score_adj: -1001\nlimits: {open_files: 0, memory: 512M, process: 3}\n") ==
+        Problems{"3:8: umask: expected three octal digits such as \"027\", found \"27\"",
+                 "4:7: nice: expected a number from -20 to 19, found \"20\"",
+                 "5:16: oom_score_adj: expected a number from -1000 to 1000, found \"-1001\"",
+                 "6:22: limits.open_files: expected a number from 8 to 1073741816, found \"0\"",
+                 "6:33: limits.memory: expected a size such as 64KiB, 512MiB or 2GiB, found \"512M\"",
+                 "6:39: unknown key \"process\" in limits (did you mean \"processes\"?)"});
+  CHECK(BadOne(kRuns + "umask: \"089\"\nnice: [1]\noom_score_adj: 007\nlimits: 12\n") ==
+        Problems{"3:8: umask: expected three octal digits such as \"027\", found \"089\"",
+                 "4:7: nice: expected a number from -20 to 19, found a list",
+                 "5:16: oom_score_adj: expected a number from -1000 to 1000, found \"007\"",
+                 "6:9: limits: expected a mapping (\"key: value\" lines below it), found text"});
+  CHECK(BadOne(kRuns + "nice: --1\numask: 1777\nlimits: {memory: 1KiB, core: 99999999999999999999}\n") ==
+        Problems{"3:7: nice: expected a number from -20 to 19, found \"--1\"",
+                 "4:8: umask: expected three octal digits such as \"027\", found \"1777\"",
+                 "5:18: limits.memory: must be from 1MiB to 1024GiB",
+                 "5:30: limits.core: expected a size such as 64KiB, 512MiB or 2GiB, found \"99999999999999999999\""});
+}
+
+TEST_CASE("user and group must exist, and need root when they are not ours") {
+  CHECK(BadOne(kRuns + "user: no-such-user\ngroup: no-such-group\n") ==
+        Problems{"3:7: user: user \"no-such-user\" does not exist",
+                 "4:8: group: group \"no-such-group\" does not exist"});
+  const std::string own = std::to_string(shipmate::os::OwnUid());
+  CHECK(One(kRuns + "user: " + own + "\n").user == own);
+  if (shipmate::os::OwnUid() == 0) {
+    const ServiceConfig service = One(kRuns + "user: nobody\ngroup: daemon\n");
+    CHECK(service.user == "nobody");
+    CHECK(service.group == "daemon");
+  } else {
+    CHECK(BadOne(kRuns + "user: root\n") ==
+          Problems{"3:7: user: only root can start a process as \"root\"; run Shipmate as root, or remove the key"});
+  }
+}
+
+TEST_CASE("keys for a process are warned of where there is none") {
+  CHECK(WarningsOf("dir: /srv\ntype: none\nnice: 3\nlimits: {core: 0}\n") ==
+        std::vector<std::string>{"3:1: nice: has no effect without entrypoint or process.cmd",
+                                 "4:1: limits: has no effect without entrypoint or process.cmd"});
+}
+
+TEST_CASE("a process started by other settings does not run alike") {
+  const ServiceConfig plain = One(kRuns);
+  for (const char* key : {"user: root", "group: root", "umask: 027", "nice: 0", "oom_score_adj: 0", "limits: {core: 0}",
+                          "limits: {memory: 1GiB}", "limits: {open_files: 64}", "limits: {processes: 9}"}) {
+    if (std::string(key).contains(": root") && shipmate::os::OwnUid() != 0) continue;
+    CAPTURE(std::string(key));
+    CHECK_FALSE(plain.RunsAlike(One(kRuns + key + "\n")));
+  }
 }

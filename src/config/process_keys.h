@@ -1,0 +1,20 @@
+#pragma once
+
+// The keys of a service file that say how its process runs, beyond what runs: variables from files, user, umask,
+// priorities, limits.
+
+#include <string>
+
+#include "config/config.h"
+#include "config/fields.h"
+
+namespace shipmate::config {
+
+/// Reads them into `service`, whose `dir` and `env` are read already: `env` wins over the files of `env_file`. Looks
+/// into those files and into the user database.
+void ReadProcessKeys(Fields& fields, const std::string& base_dir, ServiceConfig& service);
+
+/// Warns of the keys that need a process of ours where `service` has none. REQUIRES: its `kind` is decided.
+void WarnOfProcessKeys(Fields& fields, const ServiceConfig& service);
+
+}  // namespace shipmate::config
