@@ -14,7 +14,7 @@ import unittest
 SOURCE_ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 # How the loaders ask for a key: fields.Text("key"), root.Section("key"), ReadPath(fields, "key", ...), take("NAME").
-READS = re.compile(r'(?:\.|->)(?:Text|Script|Switch|Texts|Number|Duration|Section|Find)\("([a-z_]+)"'
+READS = re.compile(r'(?:\.|->)(?:Text|Script|Switch|Texts|Number|Integer|Size|Duration|Section|Find)\("([a-z_]+)"'
                    r'|\bRead[A-Z]\w*(?:<\w+>)?\(\*?\w+, "([a-z_]+)"')
 TAKES = re.compile(r'\btake\("([A-Z_]+)"\)')
 OPTIONS = re.compile(r'"(?:-\w,)?(--[a-z-]+)"')
@@ -106,7 +106,8 @@ class Readme(unittest.TestCase):
         self.check_keys(keys_read(self.source('src/config/load_config.cc')) - REFUSED, 'config.yaml')
 
     def test_the_reference_of_services(self):
-        self.check_keys(keys_read(self.source('src/config/load_services.cc')) - REFUSED, 'services/NAME.yaml')
+        sources = self.source('src/config/load_services.cc') + self.source('src/config/process_keys.cc')
+        self.check_keys(keys_read(sources) - REFUSED, 'services/NAME.yaml')
 
     def test_the_reference_of_secrets(self):
         self.check_keys(set(TAKES.findall(self.source('src/config/env_file.cc'))), '.env')
