@@ -35,33 +35,42 @@ def inline_map(text):
     match = re.fullmatch(r'\{(.*)\}', text)
     if not match:
         raise ValueError(f'expected {{a: b}}: {text}')
-    return dict((key.strip(), scalar(value.strip())) for key, _, value in (pair.partition(':') for pair in match[1].split(',')))
+    pairs = re.findall(r'([a-z_]+): *("[^"]*"|[^,"]+)(?:, *|$)', match[1])
+    if ', '.join(f'{key}: {value}' for key, value in pairs) != match[1]:
+        raise ValueError(f'not understood: {text}')
+    return {key: scalar(value) for key, value in pairs}
 
 
 def read_command(text):
-    """name, aliases, help, role, args, ... of one file of bot-commands/."""
-    command = {'aliases': [], 'args': []}
-    in_args = False
+    """name, aliases, help, role, args, flags, ... of one file of bot-commands/."""
+    command = {'aliases': [], 'args': [], 'flags': []}
+    items = None
     for line in text.splitlines():
         if not line.strip() or line.startswith('#'):
             continue
         item = re.fullmatch(r'  - (\{.*\})', line)
-        if item and in_args:
-            command['args'].append(inline_map(item[1]))
+        if item and items is not None:
+            items.append(inline_map(item[1]))
             continue
         pair = re.fullmatch(r'([a-z_]+):(?: (.*))?', line)
         if not pair:
             raise ValueError(f'not understood: {line}')
         key, value = pair[1], (pair[2] or '').strip()
-        in_args = key == 'args' and not value
+        items = command[key] if key in ('args', 'flags') and not value else None
         if key in ('aliases', 'places'):
             command[key] = inline_list(value)
-        elif not in_args:
+        elif items is None:
             command[key] = scalar(value)
     for key in ('name', 'help', 'role'):
         if not command.get(key):
             raise ValueError(f'{key} is missing')
     return command
+
+
+def flag_usage(flag):
+    """As FlagSpec::Usage writes it."""
+    shown = '-' + flag['short'] if 'short' in flag else '--' + flag['name']
+    return shown + {'switch': '', 'text': ' <text>', 'number': ' <n>', 'duration': ' <10m>', 'count': ' [n]'}[flag['kind']]
 
 
 def usage(command):
@@ -70,6 +79,7 @@ def usage(command):
     for argument in command['args']:
         word = f'[{argument["name"]}]' if argument.get('required') == 'false' else f'<{argument["name"]}>'
         words.append(word + ('...' if argument['kind'] == 'services' else ''))
+    words += [f'[{flag_usage(flag)}]' for flag in command['flags'] if 'argument' not in flag]
     return ' '.join(words)
 
 

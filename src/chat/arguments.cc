@@ -100,6 +100,109 @@ std::optional<std::size_t> ParseNumber(const std::string& word) {
   return number;
 }
 
+std::optional<std::chrono::milliseconds> ParseSpan(const std::string& word) {
+  const std::size_t digits = std::min(word.find_first_not_of("0123456789"), word.size());
+  const auto number = ParseNumber(word.substr(0, digits));
+  constexpr std::size_t kMost = 1'000'000;
+  if (!number || *number > kMost) return std::nullopt;
+  const auto count = static_cast<std::int64_t>(*number);
+  const std::string unit = word.substr(digits);
+  if (unit == "ms") return std::chrono::milliseconds(count);
+  if (unit == "s") return std::chrono::seconds(count);
+  if (unit == "m") return std::chrono::minutes(count);
+  if (unit == "h") return std::chrono::hours(count);
+  if (unit == "d") return std::chrono::days(count);
+  return std::nullopt;
+}
+
+bool IsDigits(const std::string& word) {
+  return !word.empty() && word.find_first_not_of("0123456789") == std::string::npos;
+}
+
+// Takes the flags of a command out of its words.
+class FlagReader {
+ public:
+  FlagReader(const config::CommandSpec& spec, std::vector<std::string> words) : spec_(spec), words_(std::move(words)) {}
+
+  /// What is wrong, or nullopt.
+  std::optional<std::string> Read() {
+    for (at_ = 0; at_ < words_.size(); ++at_) {
+      const std::string& word = words_[at_];
+      if (word == "--") {
+        plain_.insert(plain_.end(), words_.begin() + static_cast<std::ptrdiff_t>(at_) + 1, words_.end());
+        return std::nullopt;
+      }
+      if (word.size() < 2 || word[0] != '-') {
+        plain_.push_back(word);
+      } else if (auto problem = ReadFlag(word)) {
+        return problem;
+      }
+    }
+    return std::nullopt;
+  }
+  std::vector<std::string> TakePlain() { return std::move(plain_); }
+  const std::map<std::string, FlagValue>& Values() const { return values_; }
+
+ private:
+  std::optional<std::string> ReadFlag(const std::string& word) {
+    const bool full = word.starts_with("--");
+    const std::size_t equals = word.find('=');
+    const std::string name =
+        full ? word.substr(2, equals == std::string::npos ? equals : equals - 2) : word.substr(1, 1);
+    std::optional<std::string> value;
+    if (full && equals != std::string::npos) value = word.substr(equals + 1);
+    if (!full && word.size() > 2) value = word.substr(word[2] == '=' ? 3 : 2);
+    const auto flag = std::ranges::find_if(
+        spec_.flags, [&](const config::FlagSpec& known) { return name == (full ? known.name : known.brief); });
+    if (flag == spec_.flags.end()) return Unknown(word, name);
+    if (values_.contains(flag->name)) return fmt::format("--{} is there twice", flag->name);
+    return Take(*flag, std::move(value));
+  }
+
+  std::string Unknown(const std::string& word, const std::string& name) const {
+    std::vector<std::string> names;
+    for (const config::FlagSpec& flag : spec_.flags) names.push_back(flag.name);
+    const std::string nearest = base::Nearest(name, names);
+    const std::string unknown = "unknown flag " + QuoteShort(word);
+    return nearest.empty() ? unknown : fmt::format("{}; did you mean --{}?", unknown, nearest);
+  }
+
+  std::optional<std::string> Take(const config::FlagSpec& flag, std::optional<std::string> value) {
+    using FlagKind = config::FlagSpec::Kind;
+    FlagValue result;
+    const std::string* next = at_ + 1 < words_.size() ? &words_[at_ + 1] : nullptr;
+    if (flag.kind == FlagKind::kSwitch) {
+      if (value) return fmt::format("--{} takes no value", flag.name);
+    } else if (flag.kind == FlagKind::kCount) {
+      if (!value && next != nullptr && IsDigits(*next)) value = words_[++at_];
+      if (!value) value = "1";
+    } else if (!value) {
+      if (next == nullptr) return fmt::format("--{} needs a value", flag.name);
+      value = words_[++at_];
+    }
+    if (value) result.text = *value;
+    if (flag.kind == FlagKind::kText && result.text.empty()) return fmt::format("--{} needs a value", flag.name);
+    if (flag.kind == FlagKind::kNumber || flag.kind == FlagKind::kCount) {
+      const auto number = ParseNumber(result.text);
+      if (!number) return fmt::format("{} is no number from 1 up", QuoteShort(result.text));
+      result.number = *number;
+    }
+    if (flag.kind == FlagKind::kDuration) {
+      const auto duration = ParseSpan(result.text);
+      if (!duration) return fmt::format("{} is no time such as 30s, 10m, 2h or 1d", QuoteShort(result.text));
+      result.duration = *duration;
+    }
+    values_[flag.name] = std::move(result);
+    return std::nullopt;
+  }
+
+  const config::CommandSpec& spec_;
+  std::vector<std::string> words_;
+  std::size_t at_ = 0;
+  std::vector<std::string> plain_;
+  std::map<std::string, FlagValue> values_;
+};
+
 }  // namespace
 
 Message Usage(const config::CommandSpec& spec, std::string why) {
@@ -114,9 +217,16 @@ std::expected<Bound, Message> BindArguments(const config::CommandSpec& spec, con
                                             const Verbs& verbs) {
   Bound bound;
   ServiceFinder finder(spec, services, scope, verbs);
-  auto word = command.arguments.begin();
+  std::vector<std::string> words = command.arguments;
+  if (!spec.flags.empty()) {
+    FlagReader reader(spec, std::move(words));
+    if (auto problem = reader.Read()) return std::unexpected(Usage(spec, *std::move(problem)));
+    words = reader.TakePlain();
+    bound.flags = reader.Values();
+  }
+  auto word = words.begin();
   for (const config::ArgumentSpec& argument : spec.arguments) {
-    if (word == command.arguments.end()) {
+    if (word == words.end()) {
       if (argument.required) return std::unexpected(Usage(spec, ""));
       break;
     }
@@ -125,7 +235,7 @@ std::expected<Bound, Message> BindArguments(const config::CommandSpec& spec, con
         finder.Add(*word++, argument.kind);
         break;
       case Kind::kServices:
-        while (word != command.arguments.end()) finder.Add(*word++, argument.kind);
+        while (word != words.end()) finder.Add(*word++, argument.kind);
         break;
       case Kind::kNumber:
         bound.number = ParseNumber(*word);
@@ -140,7 +250,7 @@ std::expected<Bound, Message> BindArguments(const config::CommandSpec& spec, con
         break;
     }
   }
-  if (word != command.arguments.end()) {
+  if (word != words.end()) {
     return std::unexpected(Usage(spec, fmt::format("{} is one word too many", QuoteShort(*word))));
   }
   if (finder.Problems().size() == 1) {
@@ -153,6 +263,14 @@ std::expected<Bound, Message> BindArguments(const config::CommandSpec& spec, con
     message.headline.Plain("nothing was done:");
     message.lines = finder.Problems();
     return std::unexpected(std::move(message));
+  }
+  for (const config::FlagSpec& flag : spec.flags) {
+    const FlagValue* value = flag.argument.empty() ? nullptr : bound.Flag(flag.name);
+    if (value == nullptr) continue;
+    // The only arguments that flags stand for are numbers: see the loader of the table.
+    if (bound.number) return std::unexpected(Usage(spec, fmt::format("--{} is there twice", flag.name)));
+    bound.number = value->number;
+    bound.flags.erase(flag.name);
   }
   bound.services = finder.Found();
   return bound;

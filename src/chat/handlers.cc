@@ -35,6 +35,13 @@ Message HelpOn(const Request& request) {
   const bool several = std::ranges::any_of(spec->arguments, [](const config::ArgumentSpec& argument) {
     return argument.kind == config::ArgumentSpec::Kind::kServices;
   });
+  for (const config::FlagSpec& flag : spec->flags) {
+    const std::string full = "--" + flag.name;
+    const std::string usage = flag.Usage();
+    message.lines.push_back(Text().Code(usage));
+    if (!usage.starts_with(full)) message.lines.back().Plain(" or ").Code(full);
+    message.lines.back().Plain(" " + flag.help);
+  }
   if (several) message.lines.push_back(Text().Plain("several names, or a pattern such as ").Code("web*"));
   return message;
 }

@@ -41,9 +41,11 @@ Task<Message> HandleStart(const Request& request);
 Task<Message> HandleStop(const Request& request);
 Task<Message> HandleRestart(const Request& request);
 Task<Message> HandlePull(const Request& request);
-Task<Message> HandleLogs(const Request& request);
 Task<Message> HandleStartAll(const Request& request);
 Task<Message> HandleStopAll(const Request& request);
+
+// handlers_logs.cc
+Task<Message> HandleLogs(const Request& request);
 
 // handlers_status.cc
 Task<Message> HandleStatus(const Request& request);

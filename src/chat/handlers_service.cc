@@ -1,4 +1,4 @@
-// What starts, stops and looks into services.
+// What starts and stops services.
 
 #include <fmt/format.h>
 
@@ -13,12 +13,6 @@
 namespace shipmate::chat {
 
 namespace {
-
-// What a log answer holds when no number was given: what fits the smallest platform.
-constexpr std::size_t kLogBytes = 1500;
-constexpr std::size_t kLogLines = 1000;
-// What is read to find that many lines.
-constexpr std::size_t kLogLinesBytes = std::size_t{256} * 1024;
 
 /// One operation on several services at once.
 struct Batch {
@@ -138,31 +132,6 @@ Task<Message> HandlePull(const Request& request) {
   for (std::size_t i = 0; i < batch->names.size(); ++i) {
     *message.code += fmt::format("{}{}:\n{}", i == 0 ? "" : "\n", batch->names[i], CleanBlock(batch->replies[i].text));
   }
-  co_return message;
-}
-
-Task<Message> HandleLogs(const Request& request) {
-  const std::string& name = request.arguments.services.front();
-  const std::optional<std::size_t> wanted = request.arguments.number;
-  if (wanted && *wanted > kLogLines) {
-    co_return Usage(request.spec, fmt::format("at most {} lines", kLogLines));
-  }
-  Message message;
-  message.headline.Bold(name);
-  const auto log = co_await request.desk.manager.Logs(name, wanted ? kLogLinesBytes : kLogBytes);
-  if (!log) {
-    message.headline.Plain(": logs error: " + log.error().what);
-    co_return message;
-  }
-  const std::string clean = CleanBlock(*log);
-  const std::string_view tail = wanted ? LastLines(clean, *wanted) : std::string_view(clean);
-  if (tail.empty()) {
-    message.headline.Plain(": no logs");
-    co_return message;
-  }
-  const std::size_t lines = CountLines(tail);
-  message.headline.Plain(lines == 1 ? ": last line" : fmt::format(": last {} lines", lines));
-  message.code = std::string(tail);
   co_return message;
 }
 

@@ -145,6 +145,9 @@ std::vector<std::string> Hub::Complete(const std::string& line) {
   if (first) {
     candidates = desk.verbs.Names();
   } else if (const config::CommandSpec* spec = desk.verbs.Find(base::ToLowerAscii(words[0]))) {
+    if (last.starts_with('-')) {
+      for (const config::FlagSpec& flag : spec->flags) candidates.push_back("--" + flag.name);
+    }
     const std::size_t position = words.size() - (last.empty() ? 1 : 2);
     for (std::size_t i = 0; i < spec->arguments.size(); ++i) {
       const config::ArgumentSpec::Kind kind = spec->arguments[i].kind;

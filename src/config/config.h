@@ -61,6 +61,10 @@ struct DashboardConfig {
   bool operator==(const DashboardConfig&) const = default;
 };
 
+/// Limits of `log_max_size`.
+inline constexpr std::uint64_t kMinLogSize = std::uint64_t{64} << 10U;
+inline constexpr std::uint64_t kMaxLogSize = std::uint64_t{1} << 40U;
+
 /// config.yaml.
 struct Config {
   /// Directory of the file; relative paths in it and in service files start here.
@@ -72,6 +76,8 @@ struct Config {
   std::string commands_dir;
   /// What a command in a channel starts with.
   std::string prefix = "!";
+  /// What all log files of one service may take up on disk, where its own file does not say.
+  std::uint64_t log_max_size = std::uint64_t{64} << 20U;
   std::optional<DiscordConfig> discord;
   std::optional<MattermostConfig> mattermost;
   std::optional<WebhookConfig> webhook;
@@ -131,6 +137,8 @@ struct ServiceConfig {
   std::chrono::milliseconds stop_timeout{std::chrono::seconds(5)};
   /// Limit of one deploy, all steps together.
   std::chrono::milliseconds deploy_timeout{std::chrono::minutes(30)};
+  /// `log_max_size:`; nullopt = as config.yaml says.
+  std::optional<std::uint64_t> log_max_size;
 
   bool ShouldAdopt() const { return adopt.value_or(true); }
   bool operator==(const ServiceConfig&) const = default;
@@ -168,11 +176,33 @@ struct ArgumentSpec {
   bool operator==(const ArgumentSpec&) const = default;
 };
 
+/// One flag of a chat command: `--grep text` or `--grep=text`. It may stand anywhere behind the command's name.
+struct FlagSpec {
+  enum class Kind {
+    kSwitch,    ///< takes no value
+    kText,      ///< any text
+    kNumber,    ///< a positive decimal number
+    kDuration,  ///< 500ms, 5s, 10m, 2h, 1d
+    kCount,     ///< a positive decimal number, or nothing for 1
+  };
+  std::string name;   ///< long name, without the hyphens
+  std::string brief;  ///< one letter, for `-n`; empty = none
+  Kind kind = Kind::kSwitch;
+  /// The argument that it stands for: `-n 50` for a second argument `50`; empty = none.
+  std::string argument;
+  std::string help;
+  bool operator==(const FlagSpec&) const = default;
+
+  /// "-n <n>", "--grep <text>", "--previous [n]", "-f".
+  std::string Usage() const;
+};
+
 /// One file of bot-commands/.
 struct CommandSpec {
   std::string name;  ///< `[a-z][a-z0-9-]*`
   std::vector<std::string> aliases;
   std::vector<ArgumentSpec> arguments;
+  std::vector<FlagSpec> flags;
   std::string help;  ///< one line, no final full stop
   Role role = Role::kViewer;
   /// True when it may take longer than a second.
@@ -181,7 +211,7 @@ struct CommandSpec {
   std::vector<std::string> places;
   bool operator==(const CommandSpec&) const = default;
 
-  /// "restart <service>...": the name and its arguments, optional ones in brackets.
+  /// "restart <service>...": the name, its arguments and flags, optional ones in brackets.
   std::string Usage() const;
 };
 

@@ -50,24 +50,36 @@ std::optional<std::chrono::milliseconds> ParseDuration(std::string_view text) {
   return std::nullopt;
 }
 
+struct SizeUnit {
+  std::string_view name;
+  std::uint64_t bytes;
+};
+constexpr std::array<SizeUnit, 9> kSizeUnits = {{{"TiB", std::uint64_t{1} << 40U},
+                                                 {"GiB", std::uint64_t{1} << 30U},
+                                                 {"MiB", std::uint64_t{1} << 20U},
+                                                 {"KiB", std::uint64_t{1} << 10U},
+                                                 {"TB", 1'000'000'000'000},
+                                                 {"GB", 1'000'000'000},
+                                                 {"MB", 1'000'000},
+                                                 {"kB", 1000},
+                                                 {"KB", 1000}}};
+
 std::optional<std::uint64_t> ParseSize(std::string_view text) {
   const std::size_t digits = std::min(text.find_first_not_of("0123456789"), text.size());
   const auto number = ParseNumber(text.substr(0, digits));
-  // Times the largest unit this still fits.
-  constexpr std::uint64_t kMost = std::uint64_t{1} << 33U;
   const std::string_view unit = text.substr(digits);
-  if (!number) return std::nullopt;
-  if (unit.empty()) return number;
-  if (*number > kMost) return std::nullopt;
-  if (unit == "KiB") return *number << 10U;
-  if (unit == "MiB") return *number << 20U;
-  if (unit == "GiB") return *number << 30U;
+  if (!number || unit.empty()) return number;
+  for (const SizeUnit& known : kSizeUnits) {
+    // Beyond every limit, but no overflow.
+    if (unit == known.name) return *number > UINT64_MAX / known.bytes ? UINT64_MAX : *number * known.bytes;
+  }
   return std::nullopt;
 }
 
 std::string ShowSize(std::uint64_t bytes) {
   if (bytes > 0 && bytes % (1U << 30U) == 0) return fmt::format("{}GiB", bytes >> 30U);
   if (bytes > 0 && bytes % (1U << 20U) == 0) return fmt::format("{}MiB", bytes >> 20U);
+  if (bytes > 0 && bytes % (1U << 10U) == 0) return fmt::format("{}KiB", bytes >> 10U);
   return std::to_string(bytes);
 }
 

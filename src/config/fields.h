@@ -71,7 +71,7 @@ class Fields {
   std::optional<std::uint64_t> Number(std::string_view key, std::uint64_t low, std::uint64_t high);
   /// A whole number between `low` and `high`, perhaps negative.
   std::optional<std::int64_t> Integer(std::string_view key, std::int64_t low, std::int64_t high);
-  /// `64KiB`, `512MiB`, `2GiB` or a bare number of bytes, as bytes.
+  /// `64KiB`, `512MiB`, `2GiB`, `10MB` (a million each) or a bare number of bytes, as bytes.
   std::optional<std::uint64_t> Size(std::string_view key, std::uint64_t low, std::uint64_t high);
   /// `500ms`, `5s`, `2m`, `1h` or a bare number of seconds.
   std::optional<std::chrono::milliseconds> Duration(std::string_view key, std::chrono::milliseconds low,

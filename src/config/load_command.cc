@@ -31,6 +31,14 @@ constexpr std::array<std::pair<std::string_view, ArgumentSpec::Kind>, 5> kKinds 
     {"word", ArgumentSpec::Kind::kWord},
 }};
 
+constexpr std::array<std::pair<std::string_view, FlagSpec::Kind>, 5> kFlagKinds = {{
+    {"switch", FlagSpec::Kind::kSwitch},
+    {"text", FlagSpec::Kind::kText},
+    {"number", FlagSpec::Kind::kNumber},
+    {"duration", FlagSpec::Kind::kDuration},
+    {"count", FlagSpec::Kind::kCount},
+}};
+
 const std::vector<std::string> kPlaces = {"chat", "console"};
 
 bool IsName(std::string_view text) {
@@ -138,6 +146,46 @@ std::vector<ArgumentSpec> ReadArguments(Fields& fields) {
   return arguments;
 }
 
+std::vector<FlagSpec> ReadFlags(Fields& fields, const std::vector<ArgumentSpec>& arguments) {
+  std::vector<FlagSpec> flags;
+  const Node* list = fields.Find("flags");
+  if (list == nullptr) return flags;
+  if (list->kind != Node::Kind::kList) {
+    fields.Problem("flags", list->mark, fmt::format("expected a list of flags, found {}", list->KindName()));
+    return flags;
+  }
+  for (std::size_t i = 0; i < list->children.size(); ++i) {
+    const Node& item = list->children[i];
+    const std::string where = fmt::format("flags[{}]", i + 1);
+    Fields entry(item, where, fields.report());
+    if (item.kind != Node::Kind::kMap) continue;
+    FlagSpec flag;
+    flag.name = ReadName(entry, "name");
+    if (const auto brief = entry.Text("short")) {
+      flag.brief = brief->text;
+      if (!IsName(flag.brief) || flag.brief.size() != 1) entry.Problem("short", brief->mark, "must be one letter a-z");
+    }
+    flag.kind = ReadWord(entry, "kind", kFlagKinds).value_or(FlagSpec::Kind::kSwitch);
+    if (const auto argument = entry.Text("argument")) {
+      flag.argument = argument->text;
+      const auto named = std::ranges::find(arguments, flag.argument, &ArgumentSpec::name);
+      if (named == arguments.end() || named->kind != ArgumentSpec::Kind::kNumber ||
+          flag.kind != FlagSpec::Kind::kNumber) {
+        entry.Problem("argument", argument->mark,
+                      fmt::format("{} and its flag must both be of kind number", Shown(flag.argument)));
+      }
+    }
+    flag.help = ReadHelp(entry);
+    entry.Finish();
+    const bool repeated = std::ranges::any_of(flags, [&](const FlagSpec& other) {
+      return other.name == flag.name || (!flag.brief.empty() && other.brief == flag.brief);
+    });
+    if (repeated) fields.Problem(where, item.mark, "is there already");
+    flags.push_back(std::move(flag));
+  }
+  return flags;
+}
+
 }  // namespace
 
 LoadResult<CommandSpec> ParseCommand(const std::string& file, std::string_view text) {
@@ -148,6 +196,7 @@ LoadResult<CommandSpec> ParseCommand(const std::string& file, std::string_view t
     command.name = ReadName(fields, "name");
     command.aliases = ReadAliases(fields, command.name);
     command.arguments = ReadArguments(fields);
+    command.flags = ReadFlags(fields, command.arguments);
     command.help = ReadHelp(fields);
     command.role = ReadWord(fields, "role", kRoles).value_or(Role::kViewer);
     if (fields.Find("role") == nullptr) fields.Problem("role", fields.mark(), "is missing");
@@ -159,11 +208,32 @@ LoadResult<CommandSpec> ParseCommand(const std::string& file, std::string_view t
   return Loaded<CommandSpec>{std::move(command), report.TakeWarnings()};
 }
 
+std::string FlagSpec::Usage() const {
+  const std::string shown = brief.empty() ? "--" + name : "-" + brief;
+  switch (kind) {
+    case Kind::kSwitch:
+      break;
+    case Kind::kText:
+      return shown + " <text>";
+    case Kind::kNumber:
+      return shown + " <n>";
+    case Kind::kDuration:
+      return shown + " <10m>";
+    case Kind::kCount:
+      return shown + " [n]";
+  }
+  return shown;
+}
+
 std::string CommandSpec::Usage() const {
   std::string usage = name;
   for (const ArgumentSpec& argument : arguments) {
     usage += fmt::format(fmt::runtime(argument.required ? " <{}>" : " [{}]"), argument.name);
     if (argument.kind == ArgumentSpec::Kind::kServices) usage += "...";
+  }
+  for (const FlagSpec& flag : flags) {
+    // What only writes an argument in another way is there already.
+    if (flag.argument.empty()) usage += " [" + flag.Usage() + "]";
   }
   return usage;
 }

@@ -274,6 +274,7 @@ LoadResult<ServiceConfig> ParseService(const std::string& path, const std::strin
         fields.Duration("stop_timeout", milliseconds(0), hours(1)).value_or(ServiceConfig().stop_timeout);
     service.deploy_timeout =
         fields.Duration("deploy_timeout", seconds(1), hours(24)).value_or(ServiceConfig().deploy_timeout);
+    service.log_max_size = fields.Size("log_max_size", kMinLogSize, kMaxLogSize);
     const Type type = ReadType(fields);
     if (const Node* named = fields.Find("name")) {
       fields.Warn("name", named->key_mark, "is ignored: a service is named by its file");

@@ -155,10 +155,17 @@ std::string ReadTail(const std::string& path, std::size_t count) {
   const auto wanted = static_cast<off_t>(std::min(count, static_cast<std::size_t>(size)));
   off_t start = size - wanted;
   if (wanted == 0) return "";
-  const off_t data = ::lseek(fd.Get(), start, SEEK_DATA);
-  if (data > start) start = data;
-  // ENXIO: nothing but a hole from here on. Other errors: a file system that cannot tell.
-  if (data < 0 && errno == ENXIO) return "";
+  // What lies before a hole is not of one piece with the end.
+  constexpr int kHoles = 64;
+  for (int hole_count = 0; hole_count < kHoles; ++hole_count) {
+    const off_t hole = hole_count == 0 ? start : ::lseek(fd.Get(), start, SEEK_HOLE);
+    if (hole < 0 || hole >= size) break;
+    const off_t data = ::lseek(fd.Get(), hole, SEEK_DATA);
+    // ENXIO: nothing but a hole from here on. Other errors: a file system that cannot tell.
+    if (data < 0 && errno == ENXIO && hole_count == 0) return "";
+    if (data < 0) break;
+    start = data;
+  }
 
   std::string tail(static_cast<std::size_t>(std::max<off_t>(size - start, 0)), '\0');
   std::size_t filled = 0;
@@ -172,6 +179,17 @@ std::string ReadTail(const std::string& path, std::size_t count) {
   tail.resize(filled);
   tail_bytes_read += filled;
   return tail;
+}
+
+std::string ReadHead(const std::string& path, std::size_t count) {
+  const UniqueFd fd(RetryInterrupted(
+      [&] { return ::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC); }));
+  struct stat info{};
+  if (!fd || ::fstat(fd.Get(), &info) != 0 || !S_ISREG(info.st_mode)) return "";
+  std::string head(count, '\0');
+  const ssize_t got = RetryInterrupted([&] { return ::pread(fd.Get(), head.data(), count, 0); });
+  head.resize(static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
+  return head;
 }
 
 std::uint64_t TailBytesRead() {

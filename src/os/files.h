@@ -30,11 +30,14 @@ std::string RandomHex();
 /// The whole file. kNotFound, kTooLarge above `limit` bytes, kInvalid for anything but a regular file.
 Result<std::string> ReadFile(const std::string& path, std::size_t limit);
 
-/// The last `count` bytes, or all of a smaller file. Reads no more than that (and skips a hole at the head of a file
-/// whose beginning was freed). "" for a missing, empty or unreadable file, and for anything but a regular file: a
-/// symbolic link is not followed, and a FIFO does not block it. REQUIRES: `count` is what the caller can hold in
-/// memory.
+/// The last `count` bytes, or all of a smaller file. Reads no more than that, and of a file with holes (whose
+/// beginning was freed) only what follows the last one. "" for a missing, empty or unreadable file, and for anything
+/// but a regular file: a symbolic link is not followed, and a FIFO does not block it. REQUIRES: `count` is what the
+/// caller can hold in memory.
 std::string ReadTail(const std::string& path, std::size_t count);
+
+/// The first bytes, at most `count`; "" as for ReadTail.
+std::string ReadHead(const std::string& path, std::size_t count);
 
 /// Total bytes that ReadTail has read on the calling thread: for the test that it stays bounded.
 std::uint64_t TailBytesRead();

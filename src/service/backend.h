@@ -17,6 +17,8 @@
 #include "base/result.h"
 #include "config/config.h"
 #include "os/exit_watch.h"
+#include "os/modify_watch.h"
+#include "service/log_reader.h"
 #include "service/state.h"
 
 namespace shipmate::service {
@@ -57,6 +59,9 @@ class Backend {
   virtual Task<Result<std::string>> Status() = 0;
   /// The end of the log: at most `bytes` bytes. "" when there is none.
   virtual Task<Result<std::string>> Logs(std::size_t bytes) = 0;
+  /// What `query` asks for of the log. Where there are no log files of ours: chosen from what Logs gives, and kInvalid
+  /// for what that cannot tell.
+  virtual Task<Result<LogAnswer>> ReadLog(LogQuery query);
 
   /// Takes over the process that `saved` records, when it lives and is verified to be the same. `raw` is the whole
   /// state file. Backends without processes of their own answer "no state to adopt".
@@ -103,6 +108,10 @@ struct BackendContext {
   /// The program that applies what a service's process is started with; see os::SpawnOptions. "" = none: services that
   /// need it are not started, and control groups are not used.
   std::string exec_helper;
+  /// What the log files of a service may take up, where its own settings do not say.
+  std::uint64_t log_max_size = std::uint64_t{64} << 20U;
+  /// Null where files cannot be watched.
+  os::ModifyWatch* log_watch = nullptr;
 };
 
 /// Makes the backend for a service; the manager is given one and names no backend itself.

@@ -135,16 +135,21 @@ std::string TailLogFile(const std::string& path, std::size_t count) {
   return data.substr(cut);
 }
 
-void CleanupOldLogs(const std::string& dir, const std::string& name, std::size_t keep, const std::string& spare) {
-  const std::vector<os::FileEntry> logs = ListLogs(dir, name);
-  const auto spared = os::StatRegularFile(spare);
-  std::size_t left = logs.size();
-  for (const os::FileEntry& log : logs) {
-    if (left <= keep) return;
-    if (spared && log.SameFile(*spared)) continue;
-    std::error_code ignored;
-    if (std::filesystem::remove(Join(dir, log.name), ignored)) --left;
+std::vector<std::string> ListLogFiles(const std::string& dir, const std::string& name, std::string_view more) {
+  std::vector<std::string> paths;
+  std::error_code error;
+  std::filesystem::directory_iterator entry(dir, error);
+  for (; !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
+    const std::string file = entry->path().filename().string();
+    std::string_view log = file;
+    if (!more.empty() && log.ends_with(more)) log.remove_suffix(more.size());
+    if (Classify(log, name) != LogKind::kForeign) paths.push_back(Join(dir, file));
   }
+  return paths;
+}
+
+bool StartsWithMarker(const std::string& path) {
+  return os::ReadHead(path, kMarkerHead.size()) == kMarkerHead;
 }
 
 std::optional<std::string> FindNewestLog(const std::string& dir, const std::string& name) {

@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/result.h"
@@ -31,9 +32,12 @@ std::string TailLogFile(const std::string& path, std::size_t count);
 /// characters never reach another service's files. By text alone.
 bool IsLogOf(const std::string& path, const std::string& dir, const std::string& name);
 
-/// Deletes the oldest of the service's own log files (by modification time) until `keep` remain; those left behind by
-/// starts that never came about count too. `spare` (a path) is never deleted.
-void CleanupOldLogs(const std::string& dir, const std::string& name, std::size_t keep, const std::string& spare);
+/// The paths of the service's own log files in `dir`, in no order; with `<log><more>` among them where `more` is not
+/// "".
+std::vector<std::string> ListLogFiles(const std::string& dir, const std::string& name, std::string_view more);
+
+/// Whether the file begins with the marker of a start.
+bool StartsWithMarker(const std::string& path);
 
 /// The newest log file of the service by modification time.
 std::optional<std::string> FindNewestLog(const std::string& dir, const std::string& name);

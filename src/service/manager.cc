@@ -141,6 +141,12 @@ Task<Result<std::string>> Manager::Logs(std::string name, std::size_t bytes) {
   co_return co_await service->Logs(bytes);
 }
 
+Task<Result<LogAnswer>> Manager::ReadLog(std::string name, LogQuery query) {
+  const auto service = impl_->Find(name);
+  if (!service) co_return Fail(Errc::kNotFound, NotFound(name));
+  co_return co_await service->ReadLog(std::move(query));
+}
+
 Result<DeployTicket> Manager::RequestDeploy(const std::string& name, DeployRequest request) {
   if (impl_->stopped) return Fail(Errc::kClosed, "manager shutting down");
   const auto service = impl_->Find(name);
@@ -262,6 +268,7 @@ Task<void> Manager::Stop() {
   impl_->background.Cancel();
   constexpr std::chrono::seconds kLimit{5};
   if (!co_await impl_->background.Join(kLimit)) LogError("manager: the clean-up did not end");
+  if (impl_->context.log_watch) co_await impl_->context.log_watch->Close();
   co_await impl_->SyncStateDir();
 }
 

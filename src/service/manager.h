@@ -22,6 +22,7 @@
 #include "config/config.h"
 #include "config/load.h"
 #include "service/backend.h"
+#include "service/log_reader.h"
 #include "service/notifier.h"
 #include "service/state.h"
 
@@ -110,6 +111,9 @@ class Manager {
   Task<Reply> Do(std::string name, std::string op);
   /// The end of the service's log, at most `bytes` bytes ("" when there is none); kNotFound for an unknown service.
   Task<Result<std::string>> Logs(std::string name, std::size_t bytes);
+
+  /// What `query` asks for of it.
+  Task<Result<LogAnswer>> ReadLog(std::string name, LogQuery query);
 
   /// Queues a deploy: at most one runs and one waits for a service; a further request is merged into the waiting one.
   Result<DeployTicket> RequestDeploy(const std::string& name, DeployRequest request);

@@ -161,6 +161,11 @@ Task<Result<void>> Manager::Impl::StartUp(std::vector<config::ServiceConfig> con
   if (!id) co_return Fail(id.error());
   context.state_id = *std::move(id);
   context.census = std::make_unique<Census>(context.executor, *context.pool, context.state_id, co_await DetectGroups());
+  if (auto watch = os::ModifyWatch::Create(context.executor)) {
+    context.log_watch = *std::move(watch);
+  } else {
+    LogWarn(fmt::format("{}; logs are looked at every 5 seconds instead", watch.error().what));
+  }
   if (const auto count = os::ReadFile(context.config.state_dir + "/.deploys", 64)) {
     std::from_chars(count->data(), count->data() + count->size(), last_deploy_id);
   }

@@ -54,6 +54,8 @@ void Service::MakeBackend() {
   context.pool = context_.pool;
   context.census = context_.census.get();
   context.exec_helper = context_.exec_helper;
+  context.log_max_size = context_.config.log_max_size;
+  context.log_watch = context_.log_watch.get();
   context.begin_start = [this](std::uint64_t generation) { return BeginStart(generation); };
   backend_ = context_.backends(std::move(context));
 }
@@ -239,6 +241,11 @@ Task<Result<std::string>> Service::Status() {
 Task<Result<std::string>> Service::Logs(std::size_t bytes) {
   const std::shared_ptr<Backend> backend = backend_;
   co_return co_await async::WithDeadline(backend->Logs(bytes), kLogsLimit, "log of " + Name());
+}
+
+Task<Result<LogAnswer>> Service::ReadLog(LogQuery query) {
+  const std::shared_ptr<Backend> backend = backend_;
+  co_return co_await async::WithDeadline(backend->ReadLog(std::move(query)), kLogsLimit, "log of " + Name());
 }
 
 Task<ServiceView> Service::View() {

@@ -81,6 +81,7 @@ struct ServiceContext {
   std::unique_ptr<Census> census;
   /// See os::SpawnOptions; "" = none.
   std::string exec_helper;
+  std::unique_ptr<os::ModifyWatch> log_watch;
   Notifier* notifier = nullptr;
   std::function<void()> on_change;
   std::function<std::uint64_t()> next_deploy_id;
@@ -148,6 +149,7 @@ class Service {
   /// The backend's word, asked for now.
   Task<Result<std::string>> Status();
   Task<Result<std::string>> Logs(std::size_t bytes);
+  Task<Result<LogAnswer>> ReadLog(LogQuery query);
   Task<ServiceView> View();
 
   /// Nothing new is taken; a running deploy is cancelled.

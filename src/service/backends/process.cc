@@ -26,16 +26,8 @@ namespace shipmate::service::backends {
 namespace {
 
 constexpr int kStandardOutput = 1;
-constexpr std::size_t kLogsKept = 5;
 // A stop is mostly over within this; only for one that takes longer it is worth looking for strays at once.
 constexpr std::chrono::milliseconds kQuickStop{100};
-
-Task<void> RemoveOldLogs(async::WorkerPool& pool, std::string dir, std::string name, std::string spare) {
-  co_await pool.Run([dir = std::move(dir), name = std::move(name), spare = std::move(spare)] {
-    CleanupOldLogs(dir, name, kLogsKept, spare);
-    return true;
-  });
-}
 
 // Whether `path` looks like a log of ours: whatever a state file says, `logs` shows no other file.
 bool IsLogName(const std::string& path, const std::string& name) {
@@ -123,7 +115,24 @@ class ProcessBackend::StopScope {
 };
 
 ProcessBackend::ProcessBackend(BackendContext context)
-    : context_(std::move(context)), exits_(context_.executor), watchers_(context_.executor) {}
+    : context_(std::move(context)),
+      exits_(context_.executor),
+      watchers_(context_.executor),
+      keeper_(KeeperOptions(context_)) {}
+
+std::uint64_t ProcessBackend::LogBound(const BackendContext& context) {
+  return context.service.log_max_size.value_or(context.log_max_size);
+}
+
+LogKeeper::Options ProcessBackend::KeeperOptions(const BackendContext& context) {
+  return {.executor = context.executor,
+          .dir = context.log_dir,
+          .name = context.service.name,
+          .bound = LogBound(context),
+          .pool = context.pool,
+          .clock = context.clock,
+          .watch = context.log_watch};
+}
 
 std::chrono::milliseconds ProcessBackend::UptimeOf(const Instance& instance) {
   if (instance.identity.start_ticks == 0) return std::chrono::milliseconds(0);
@@ -225,6 +234,7 @@ Task<Result<void>> ProcessBackend::Confirm(std::shared_ptr<Instance> instance, o
     instance->never_ran = true;
     // It ends by itself, unless it hangs.
     if (begun.error().code == Errc::kTimeout) static_cast<void>(os::SignalPidfd(instance->pidfd.Get(), SIGKILL));
+    keeper_.RunEnded();
     std::error_code ignored;
     if (!instance->identity.log_path.empty()) std::filesystem::remove(instance->identity.log_path, ignored);
     instance->failure = begun.error();
@@ -272,17 +282,13 @@ Result<os::UniqueFd> ProcessBackend::Launch(const os::ExecSettings& settings) {
     instance->identity.log_path = os::ReadFdTarget(pid, kStandardOutput).value_or("");
   }
   log_path_ = instance->identity.log_path;
-  Hold(std::move(instance));
-  // As many starts as logs may be kept leave nothing to remove.
-  if (generation_ > kLogsKept) {
-    async::Spawn(context_.executor, service.name + ": removing old logs",
-                 RemoveOldLogs(*context_.pool, context_.log_dir, service.name, log_path_));
-  }
+  Hold(std::move(instance), LogKeeper::Log::kNew);
   return std::move(child->report);
 }
 
-void ProcessBackend::Hold(std::shared_ptr<Instance> instance) {
+void ProcessBackend::Hold(std::shared_ptr<Instance> instance, LogKeeper::Log log) {
   instance_ = instance;
+  if (!log_path_.empty()) keeper_.Follow(log_path_, log);
   watchers_.Spawn(context_.service.name + ": watching pid " + std::to_string(instance->identity.pid),
                   Watch(std::move(instance)));
 }
@@ -330,6 +336,7 @@ Task<void> ProcessBackend::Watch(std::shared_ptr<Instance> instance) {
   exit.status = co_await os::WaitExit(instance->pidfd.Get());
   Mark(*instance,
        fmt::format("Exited at {}: {}", base::FormatRfc3339(context_.clock->WallNow()), exit.status.Describe()));
+  if (instance->leftovers.empty() && instance == instance_) keeper_.RunEnded();
   instance->settled.Set();
   exits_.Push(exit);
 }
@@ -368,7 +375,10 @@ Task<Result<void>> ProcessBackend::EndLeftovers(std::shared_ptr<Instance> instan
   const auto view = co_await context_.census->Look();
   const EndOptions options{.signal = context_.service.stop_signal, .grace = context_.service.stop_timeout};
   instance->leftovers = co_await EndMembers(*context_.census, instance->TracesIn(*view, GroupName()), options);
-  if (instance->leftovers.empty()) co_return Result<void>();
+  if (instance->leftovers.empty()) {
+    keeper_.RunEnded();
+    co_return Result<void>();
+  }
   co_return Fail(Errc::kTimeout, "did not die: " + Describe(instance->leftovers));
 }
 
@@ -421,6 +431,7 @@ Task<Result<Change>> ProcessBackend::StopLiving(std::shared_ptr<Instance> instan
   instance->leftovers = co_await EndMembers(*context_.census, traces, options);
   if (!instance->leftovers.empty()) co_return Fail(Errc::kTimeout, "did not die: " + Describe(instance->leftovers));
   Mark(*instance, "Stopped at " + base::FormatRfc3339(context_.clock->WallNow()));
+  keeper_.RunEnded();
   co_return Change::kDone;
 }
 
@@ -441,6 +452,18 @@ Task<Result<std::string>> ProcessBackend::Logs(std::size_t bytes) {
   if (log_path_.empty()) co_return std::string();
   std::string path = log_path_;
   co_return co_await context_.pool->Run([path = std::move(path), bytes] { return TailLogFile(path, bytes); });
+}
+
+Task<Result<LogAnswer>> ProcessBackend::ReadLog(LogQuery query) {
+  if (log_path_.empty()) log_path_ = FindNewestLog(context_.log_dir, context_.service.name).value_or("");
+  LogSource source;
+  source.dir = context_.log_dir;
+  source.name = context_.service.name;
+  source.current = log_path_;
+  source.now = context_.clock->WallNow();
+  if (query.since) source.since_offset = keeper_.SizeAt(log_path_, source.now - *query.since);
+  co_return co_await context_.pool->Run(
+      [source = std::move(source), query = std::move(query)] { return service::ReadLog(source, query); });
 }
 
 // The order of the checks and their texts are the reference program's.
@@ -482,7 +505,7 @@ Adoption ProcessBackend::TryAdopt(const State& saved) {
   if (generation_ > 0) instance->mark = InstanceMark(context_.state_id, context_.service.name, generation_);
   instance->pidfd = *std::move(pidfd);
   log_path_ = instance->identity.log_path;
-  Hold(std::move(instance));
+  Hold(std::move(instance), LogKeeper::Log::kAdopted);
   if (!wanted) return {.replace = true, .text = "adoption disabled"};
   return {.adopted = true, .text = fmt::format("adopted (pid {})", recorded.pid)};
 }
@@ -526,11 +549,13 @@ std::string ProcessBackend::LogFile() const {
 
 void ProcessBackend::Configure(const config::ServiceConfig& config) {
   context_.service = config;
+  keeper_.SetBound(LogBound(context_));
 }
 
 Task<void> ProcessBackend::Close() {
   watchers_.Cancel();
   if (!co_await watchers_.Join(std::chrono::seconds(5))) LogError(context_.service.name + ": a watcher did not end");
+  co_await keeper_.Close();
   if (instance_) os::ReleaseChild(instance_->identity.pid);
 }
 

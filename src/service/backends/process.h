@@ -18,6 +18,7 @@
 #include "os/unique_fd.h"
 #include "service/backend.h"
 #include "service/census.h"
+#include "service/log_keeper.h"
 
 namespace shipmate::service::backends {
 
@@ -31,6 +32,7 @@ class ProcessBackend final : public Backend {
   Task<Result<void>> Restart() override;
   Task<Result<std::string>> Status() override;
   Task<Result<std::string>> Logs(std::size_t bytes) override;
+  Task<Result<LogAnswer>> ReadLog(LogQuery query) override;
   Adoption TryAdopt(const State& saved) override;
   Task<Exit> WaitForExit() override;
   std::optional<os::ProcessState> SaveBackendState() override;
@@ -45,6 +47,8 @@ class ProcessBackend final : public Backend {
   class StopScope;
   class LaunchScope;
 
+  static LogKeeper::Options KeeperOptions(const BackendContext& context);
+  static std::uint64_t LogBound(const BackendContext& context);
   static std::chrono::milliseconds UptimeOf(const Instance& instance);
   bool Alive() const;
   Result<std::vector<std::string>> Argv() const;
@@ -56,7 +60,7 @@ class ProcessBackend final : public Backend {
   Result<os::UniqueFd> Launch(const os::ExecSettings& settings);
   Task<Result<void>> Confirm(std::shared_ptr<Instance> instance, os::UniqueFd report);
   std::string GroupName() const;
-  void Hold(std::shared_ptr<Instance> instance);
+  void Hold(std::shared_ptr<Instance> instance, LogKeeper::Log log);
   Task<void> AwaitEnd(std::shared_ptr<Instance> instance);
   Task<void> Watch(std::shared_ptr<Instance> instance);
   void Mark(const Instance& instance, const std::string& what) const;
@@ -65,6 +69,7 @@ class ProcessBackend final : public Backend {
   BackendContext context_;
   async::Mailbox<Exit> exits_;
   async::TaskGroup watchers_;
+  LogKeeper keeper_;
   /// The current instance, or the last one.
   std::shared_ptr<Instance> instance_;
   std::uint64_t generation_ = 0;

@@ -51,6 +51,50 @@ TEST_CASE("names and globs, sorted, each once") {
   CHECK(Services("status *") == kServices);
 }
 
+TEST_CASE("flags stand anywhere, in every spelling") {
+  for (const std::string text : {"logs api --grep \"two words\" -n 50", "logs --grep=\"two words\" -n50 api",
+                                 "logs -n=50 api --grep 'two words'", "logs api 50 --grep=\"two words\"",
+                                 "logs --lines 50 --grep \"two words\" -- api"}) {
+    CAPTURE(text);
+    const auto bound = Bind(text);
+    REQUIRE(bound.has_value());
+    CHECK(bound->services == Names{"api"});
+    CHECK(bound->number == 50U);
+    REQUIRE(bound->flags.size() == 1);
+    CHECK(bound->Flag("grep")->text == "two words");
+  }
+  CHECK(Bind("logs api --since 10m")->Flag("since")->duration == std::chrono::minutes(10));
+  CHECK(Bind("logs api --since=2d")->Flag("since")->duration == std::chrono::hours(48));
+  CHECK(Bind("logs api --previous")->Flag("previous")->number == 1U);
+  CHECK(Bind("logs --previous api")->Flag("previous")->number == 1U);
+  CHECK(Bind("logs --previous 2 api 30")->Flag("previous")->number == 2U);
+  CHECK(Bind("logs --previous 2 api 30")->number == 30U);
+  CHECK(Bind("logs api -f")->Flag("follow") != nullptr);
+  CHECK(Bind("logs api")->Flag("follow") == nullptr);
+  // What looks like a flag can be looked for.
+  CHECK(Bind("logs api --grep --since")->Flag("grep")->text == "--since");
+}
+
+TEST_CASE("a wrong flag is a usage error with the nearest one") {
+  const auto why = [](const std::string& text) {
+    const std::string refusal = Refusal(text);
+    CHECK(refusal.starts_with("usage: logs <service> [lines]"));
+    return refusal.substr(refusal.find('\n') + 1);
+  };
+  CHECK(why("logs api --gerp x") == "unknown flag \"--gerp\"; did you mean --grep?");
+  CHECK(why("logs api --nothing") == "unknown flag \"--nothing\"");
+  CHECK(why("logs api -x") == "unknown flag \"-x\"");
+  CHECK(why("logs api --grep") == "--grep needs a value");
+  CHECK(why("logs api --grep=") == "--grep needs a value");
+  CHECK(why("logs api --grep a --grep b") == "--grep is there twice");
+  CHECK(why("logs api -n 5 6") == "--lines is there twice");
+  CHECK(why("logs api -n x") == "\"x\" is no number from 1 up");
+  CHECK(why("logs api --previous=0") == "\"0\" is no number from 1 up");
+  CHECK(why("logs api --since 10") == "\"10\" is no time such as 30s, 10m, 2h or 1d");
+  CHECK(why("logs api --since 99999999999999999999h").ends_with("is no time such as 30s, 10m, 2h or 1d"));
+  CHECK(why("logs api --follow=yes") == "--follow takes no value");
+}
+
 TEST_CASE("nothing is bound when one word is wrong") {
   CHECK(Refusal("stop nosuch") == "service \"nosuch\" not found");
   CHECK(Refusal("stop apu") == "service \"apu\" not found; did you mean api?");
@@ -76,9 +120,11 @@ TEST_CASE("no odd word reaches every service") {
 
 TEST_CASE("usage comes from the table") {
   CHECK(Refusal("restart") == "usage: restart <service>...");
-  CHECK(Refusal("logs") == "usage: logs <service> [lines]");
+  CHECK(Refusal("logs") == "usage: logs <service> [lines] [--grep <text>] [--since <10m>] [--previous [n]] [-f]");
   CHECK(Refusal("count api") == "usage: count\n\"api\" is one word too many");
-  CHECK(Refusal("logs api 5 6") == "usage: logs <service> [lines]\n\"6\" is one word too many");
+  CHECK(Refusal("logs api 5 6") ==
+        "usage: logs <service> [lines] [--grep <text>] [--since <10m>] [--previous [n]] [-f]\n\"6\" is one word too "
+        "many");
   CHECK(Refusal("confirm api db") == "usage: confirm <service>\n\"db\" is one word too many");
 }
 
@@ -89,7 +135,8 @@ TEST_CASE("numbers") {
   for (const std::string& word : {std::string("0"), std::string("-5"), std::string("5x"), std::string("''"),
                                   std::string("0x10"), std::string("99999999999999999999999")}) {
     CAPTURE(word);
-    CHECK(Refusal("logs api " + word).starts_with("usage: logs <service> [lines]\n\""));
+    CHECK(Refusal("logs api " + word)
+              .starts_with("usage: logs <service> [lines] [--grep <text>] [--since <10m>] [--previous [n]] [-f]\n\""));
   }
 }
 

@@ -131,9 +131,57 @@ TEST_CASE("help") {
     CAPTURE(spec.name);
     CHECK(help.contains("`" + spec.Usage() + "` " + spec.help));
   }
-  CHECK(bridge.Say("!help tail") == "`logs <service> [lines]`\nShows the end of a service's log\nalso: log, tail");
+  CHECK(bridge.Say("!help tail") ==
+        "`logs <service> [lines] [--grep <text>] [--since <10m>] [--previous [n]] [-f]`\nShows the end of a service's "
+        "log\nalso: log, tail\n"
+        "`-n <n>` or `--lines` How many lines, as the second argument; at most 1000\n"
+        "`--grep <text>` Only lines with this text, no pattern; letter case counts if it "
+        "has capitals\n"
+        "`--since <10m>` Only what was written since, e.g. 10m; earlier runs count whole\n"
+        "`--previous [n]` The run before this one, or the n-th before\n"
+        "`-f` or `--follow` Console: waits up to 30 s for new lines, and shows them; chat: "
+        "the end, once");
   CHECK(bridge.Say("!help restart").ends_with("\nseveral names, or a pattern such as `web*`"));
   CHECK(bridge.Say("!help lgos") == "no command \"lgos\"; did you mean **logs**?");
+}
+
+TEST_CASE("logs find plain text, earlier runs, and say what they cannot do") {
+  Bridge bridge({tests::ProcessService("web",
+                                       "echo \"run $(ls logs | wc -l)\"; echo '(a+)+$ %n%s'; echo Timeout; "
+                                       "exec sleep 3600")});
+  REQUIRE(bridge.Say("!start web").contains("started"));
+  REQUIRE(bridge.machine.Until([&] { return bridge.Say("!logs web").contains("Timeout"); }));
+  CHECK(bridge.Say("!logs web --grep timeout") == "**web**: last line with \"timeout\"\n```\nTimeout\n```");
+  CHECK(bridge.Say("!logs web --grep '(a+)+$'") == "**web**: last line with \"(a+)+$\"\n```\n(a+)+$ %n%s\n```");
+  CHECK(bridge.Say("!logs web --grep %n%s").contains("(a+)+$ %n%s"));
+  CHECK(bridge.Say("!logs web --grep .*") == "**web**: no lines with \".*\"");
+  CHECK(bridge.Say("!logs web --grep " + std::string(10000, 'a')).ends_with("--grep takes at most 200 characters"));
+  CHECK(bridge.Say("!logs web -n 1") == "**web**: last line\n```\nTimeout\n```");
+  CHECK(bridge.Say("!logs web --previous") == "**web**: logs error: no log of an earlier run is there");
+  CHECK(bridge.Say("!logs web -f").contains("this place cannot follow a log"));
+  CHECK(bridge.Say("!logs web --gerp x").ends_with("unknown flag \"--gerp\"; did you mean --grep?"));
+  REQUIRE(bridge.Say("!restart web").contains("restarted"));
+  const std::string previous = bridge.Say("!logs web --previous --grep run");
+  CHECK(previous.contains("an earlier run, last written to at "));
+  CHECK(previous.ends_with("```\nrun 1\n```"));
+}
+
+TEST_CASE("the console follows a log until something new has come") {
+  Bridge bridge({tests::ProcessService("web",
+                                       "echo old; while [ ! -e go ]; do sleep 0.05; done; echo new; "
+                                       "exec sleep 3600")});
+  REQUIRE(bridge.Say("!start web").contains("started"));
+  REQUIRE(bridge.machine.Until([&] { return bridge.Say("!logs web").contains("old"); }));
+  chat::Incoming incoming = Bridge::By("!logs web --follow");
+  incoming.actor.platform = "console";
+  std::optional<chat::Message> answer;
+  boost::asio::co_spawn(bridge.machine.loop, bridge.hub->Ask(incoming),
+                        [&](std::exception_ptr, std::optional<chat::Message> said) { answer = std::move(said); });
+  bridge.machine.Settle();
+  CHECK_FALSE(answer.has_value());
+  tests::WriteText(bridge.machine.dir / "go", "");
+  REQUIRE(bridge.machine.Until([&] { return answer.has_value(); }));
+  CHECK(answer->code == "new");
 }
 
 TEST_CASE("logs are the clean end of the log in one fence") {
@@ -150,8 +198,11 @@ TEST_CASE("logs are the clean end of the log in one fence") {
   CHECK(bridge.Say("!logs noisy 2") == "**noisy**: last 2 lines\n```\n@everyone\nafter\n```");
   CHECK(bridge.Say("!tail noisy 1") == "**noisy**: last line\n```\nafter\n```");
   CHECK(bridge.Say("!logs noisy 1000").starts_with("**noisy**: last 6 lines"));
-  CHECK(bridge.Say("!logs noisy 1001") == "usage: `logs <service> [lines]`\nat most 1000 lines");
-  CHECK(bridge.Say("!logs noisy x") == "usage: `logs <service> [lines]`\n\"x\" is no number from 1 up");
+  CHECK(bridge.Say("!logs noisy 1001") ==
+        "usage: `logs <service> [lines] [--grep <text>] [--since <10m>] [--previous [n]] [-f]`\nat most 1000 lines");
+  CHECK(bridge.Say("!logs noisy x") ==
+        "usage: `logs <service> [lines] [--grep <text>] [--since <10m>] [--previous [n]] [-f]`\n\"x\" is no number "
+        "from 1 up");
 }
 
 TEST_CASE("a long log is cut at its start") {

@@ -61,6 +61,31 @@ TEST_CASE("what a command file may leave out") {
   CHECK(command.Usage() == "list");
 }
 
+TEST_CASE("flags") {
+  const std::string head =
+      "name: logs\nhelp: h\nrole: viewer\nargs:\n  - {name: lines, kind: number, required: false}\n";
+  const CommandSpec command = Good(head +
+                                   "flags:\n"
+                                   "  - {name: lines, short: n, kind: number, argument: lines, help: Lines}\n"
+                                   "  - {name: grep, kind: text, help: Text}\n"
+                                   "  - {name: since, kind: duration, help: Time}\n"
+                                   "  - {name: previous, kind: count, help: Run}\n"
+                                   "  - {name: follow, short: f, kind: switch, help: Goes on}\n");
+  REQUIRE(command.flags.size() == 5);
+  CHECK(command.flags[0] == FlagSpec{"lines", "n", FlagSpec::Kind::kNumber, "lines", "Lines"});
+  CHECK(command.flags[1] == FlagSpec{"grep", "", FlagSpec::Kind::kText, "", "Text"});
+  CHECK(command.Usage() == "logs [lines] [--grep <text>] [--since <10m>] [--previous [n]] [-f]");
+  for (const std::string wrong :
+       {"flags: x\n", "flags:\n  - {name: a, kind: odd, help: h}\n", "flags:\n  - {name: a}\n",
+        "flags:\n  - {name: a, short: ab, kind: switch, help: h}\n",
+        "flags:\n  - {name: a, kind: number, argument: gone, help: h}\n",
+        "flags:\n  - {name: a, kind: text, argument: lines, help: h}\n",
+        "flags:\n  - {name: a, kind: switch, help: h}\n  - {name: a, kind: text, help: h}\n"}) {
+    CAPTURE(wrong);
+    CHECK_FALSE(ParseCommand("x.yaml", head + wrong).has_value());
+  }
+}
+
 TEST_CASE("usage shows repetition and what is optional") {
   const std::string head = "name: status\nhelp: h\nrole: viewer\nargs:\n";
   CHECK(Good(head + "  - {name: service, kind: services, required: false}\n").Usage() == "status [service]...");

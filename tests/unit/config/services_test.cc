@@ -108,6 +108,7 @@ TEST_CASE("bar.yaml and baz.yml come in name order with their fields") {
             "  ON: yes\n"
             "stop_signal: SIGINT\n"
             "stop_timeout: 1500ms\n"
+            "log_max_size: 10MB\n"
             "deploy_timeout: 2h\n");
   const auto loaded = Good(dir.Path());
   CHECK(loaded.warnings.empty());
@@ -125,6 +126,7 @@ TEST_CASE("bar.yaml and baz.yml come in name order with their fields") {
   bar.env = {{"EMPTY", ""}, {"ON", "yes"}, {"PORT", "8080"}};
   bar.stop_signal = SIGINT;
   bar.stop_timeout = milliseconds(1500);
+  bar.log_max_size = 10'000'000;
   bar.deploy_timeout = std::chrono::hours(2);
   CHECK(loaded.value[0] == bar);
   CHECK_FALSE(loaded.value[0].ShouldAdopt());
@@ -352,6 +354,12 @@ TEST_CASE("kinds of values") {
         "\"15\""}},
       {kRuns + "stop_timeout: soon\n",
        {"3:15: stop_timeout: expected a duration such as 500ms, 5s, 2m or 1h, found \"soon\""}},
+      {kRuns + "log_max_size: 63KiB\n", {"3:15: log_max_size: must be from 64KiB to 1024GiB"}},
+      {kRuns + "log_max_size: 1025GiB\n", {"3:15: log_max_size: must be from 64KiB to 1024GiB"}},
+      {kRuns + "log_max_size: 99999999999999999999\n",
+       {"3:15: log_max_size: expected a size such as 64KiB, 512MiB or 2GiB, found \"99999999999999999999\""}},
+      {kRuns + "log_max_size: 64 MiB\n",
+       {"3:15: log_max_size: expected a size such as 64KiB, 512MiB or 2GiB, found \"64 MiB\""}},
       {kRuns + "stop_timeout: 5 s\n",
        {"3:15: stop_timeout: expected a duration such as 500ms, 5s, 2m or 1h, found \"5 s\""}},
       {kRuns + "stop_timeout: -5s\n",

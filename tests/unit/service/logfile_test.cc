@@ -164,51 +164,6 @@ TEST_CASE("IsLogOf knows the service's own files by name and directory") {
   }
 }
 
-TEST_CASE("CleanupOldLogs keeps the newest") {
-  const TempDir dir;
-  for (int i = 1; i <= 5; ++i) MakeFile(dir / ("web." + std::to_string(i) + ".log"), 10 * i);
-  CleanupOldLogs(dir.Path(), "web", 5, "");
-  CHECK(Names(dir.Path()).size() == 5);
-  CleanupOldLogs(dir.Path(), "web", 2, "");
-  CHECK(Names(dir.Path()) == std::set<std::string>{"web.1.log", "web.2.log"});
-  CleanupOldLogs(dir.Path(), "web", 0, "");
-  CHECK(Names(dir.Path()).empty());
-  CleanupOldLogs(dir / "gone", "web", 0, "");
-}
-
-TEST_CASE("CleanupOldLogs spares the file in use, however its path is spelled") {
-  const TempDir dir;
-  for (int i = 1; i <= 4; ++i) MakeFile(dir / ("web." + std::to_string(i) + ".log"), 10 * i);
-  CleanupOldLogs(dir.Path(), "web", 2, dir.Path() + "//./web.4.log");
-  CHECK(Names(dir.Path()) == std::set<std::string>{"web.1.log", "web.4.log"});
-  CleanupOldLogs(dir.Path(), "web", 0, dir / "web.4.log");
-  CHECK(Names(dir.Path()) == std::set<std::string>{"web.4.log"});
-}
-
-TEST_CASE("CleanupOldLogs never touches what is not the service's") {
-  const std::vector<std::string> others = {"web.api.1.log",     "web.api.2.log", "web[1].3.log", "web*.4.log",
-                                           "web.log",           "web.1.log.gz",  "web.5.6.log",  "web.starting-x.log",
-                                           "webb.1.log",        "WEB.1.log",     "web.json",     "notes.txt",
-                                           "web.starting.1.log"};
-  const TempDir dir;
-  for (const std::string& other : others) MakeFile(dir / other, 1000);
-  REQUIRE(::mkdir((dir / "web.77.log").c_str(), 0700) == 0);
-  WriteText(dir / "target", "kept");
-  REQUIRE(::symlink((dir / "target").c_str(), (dir / "web.78.log").c_str()) == 0);
-  const std::set<std::string> before = Names(dir.Path());
-  MakeFile(dir / "web.1.log", 1);
-  MakeFile(dir / "web.1-1.log", 1);
-  MakeFile(dir / "web.starting-9.log", 1);
-  CleanupOldLogs(dir.Path(), "web", 0, "");
-  CHECK(Names(dir.Path()) == before);
-  CleanupOldLogs(dir.Path(), "web[1]", 0, "");
-  CHECK(!Names(dir.Path()).contains("web[1].3.log"));
-  CHECK(Names(dir.Path()).size() == before.size() - 1);
-  CleanupOldLogs(dir.Path(), "web*", 0, "");
-  CHECK(Names(dir.Path()).size() == before.size() - 2);
-  CHECK(Names(dir.Path()).contains("web.api.1.log"));
-}
-
 TEST_CASE("FindNewestLog") {
   const TempDir dir;
   CHECK(!FindNewestLog(dir.Path(), "web").has_value());
