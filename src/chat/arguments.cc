@@ -132,7 +132,8 @@ class FlagReader {
         plain_.insert(plain_.end(), words_.begin() + static_cast<std::ptrdiff_t>(at_) + 1, words_.end());
         return std::nullopt;
       }
-      if (word.size() < 2 || word[0] != '-') {
+      // A negative number is a wrong number, not a flag.
+      if (word.size() < 2 || word[0] != '-' || IsDigits(word.substr(1))) {
         plain_.push_back(word);
       } else if (auto problem = ReadFlag(word)) {
         return problem;
