@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "base/text.h"
+#include "os/proc_info.h"
 #include "os/unique_fd.h"
 
 namespace shipmate::os {
@@ -263,8 +264,17 @@ ServiceGroup Cgroups::Prepare(const std::string& service, const GroupLimits& lim
     if (!value && tracking->version2 && Exists(path)) static_cast<void>(WriteControl(path, "max"));
   }
   if (std::ranges::find(group.dirs, *dir) == group.dirs.end()) group.dirs.push_back(*dir);
-  group.populated = !base::Trim(ReadControl(*dir + "/cgroup.procs")).empty();
+  group.populated = Populated(service);
   return group;
+}
+
+bool Cgroups::Populated(const std::string& service) const {
+  if (!Usable()) return false;
+  const std::string members = ReadControl(track_ + "/" + name_ + "/" + service + "/cgroup.procs");
+  const std::string own = std::to_string(OwnPid());
+  // 0 is a process outside of our name space, which nothing here could signal.
+  return std::ranges::any_of(base::Split(members, '\n'),
+                             [&own](std::string_view pid) { return !pid.empty() && pid != "0" && pid != own; });
 }
 
 void Cgroups::Kill(const std::string& service) const {

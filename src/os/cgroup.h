@@ -61,6 +61,9 @@ class Cgroups {
 
   /// Makes the groups of `service`, or takes those that are there, and sets the limits.
   ServiceGroup Prepare(const std::string& service, const GroupLimits& limits) const;
+  /// Whether anybody but us is in the service's group. Unlike a walk over /proc, this cannot miss those that are forked
+  /// by others that end meanwhile.
+  bool Populated(const std::string& service) const;
   /// Kills all in the service's group at once, whatever they fork (cgroup.kill); does nothing where the kernel cannot,
   /// or where the service made groups of its own below.
   void Kill(const std::string& service) const;

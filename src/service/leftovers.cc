@@ -20,6 +20,8 @@ using Clock = std::chrono::steady_clock;
 
 // How long one member is waited for before all are looked at again.
 constexpr std::chrono::milliseconds kLookAgain{200};
+// How long until a look that missed somebody is followed by the next.
+constexpr std::chrono::milliseconds kBriefly{10};
 
 Task<Result<void>> WaitEnd(int pidfd) {
   co_await os::WaitExit(pidfd);
@@ -37,6 +39,10 @@ os::UniqueFd Hold(const os::ProcessStat& process) {
 
 }  // namespace
 
+bool IsPopulated(const Census& census, const std::string& group) {
+  return !group.empty() && census.Groups() && census.Groups()->Populated(group);
+}
+
 Task<std::vector<os::ProcessStat>> EndMembers(Census& census, Traces traces, EndOptions options) {
   auto deadline = Clock::now() + options.grace;
   bool killing = false;
@@ -45,7 +51,8 @@ Task<std::vector<os::ProcessStat>> EndMembers(Census& census, Traces traces, End
     const auto view = co_await census.Look();
     std::vector<os::ProcessStat> members = Members(*view, traces);
     std::erase_if(members, [&](const os::ProcessStat& member) { return member.pid == options.spare; });
-    if (members.empty()) co_return members;
+    const bool missed = members.empty() && IsPopulated(census, traces.group);
+    if (members.empty() && !missed) co_return members;
     if (Clock::now() >= deadline) {
       if (killing) co_return members;
       killing = true;
@@ -65,6 +72,7 @@ Task<std::vector<os::ProcessStat>> EndMembers(Census& census, Traces traces, End
     }
     // Those that fork faster than they are looked at.
     if (killing && !traces.group.empty() && census.Groups()) census.Groups()->Kill(traces.group);
+    if (missed) co_await async::Sleep(kBriefly);
     if (!first) continue;
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now());
     (void)co_await async::WithDeadline(WaitEnd(first.Get()), std::clamp(left, std::chrono::milliseconds(1), kLookAgain),

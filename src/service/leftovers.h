@@ -32,6 +32,9 @@ inline constexpr std::chrono::seconds kKillWait{5};
 /// `grace` and kKillWait together. REQUIRES: `census` outlives it.
 Task<std::vector<os::ProcessStat>> EndMembers(Census& census, Traces traces, EndOptions options);
 
+/// Whether somebody is in the control group of service `group`; false for "" and where there are no control groups.
+bool IsPopulated(const Census& census, const std::string& group);
+
 /// "pid 12 (worker), pid 13 (sh)".
 std::string Describe(const std::vector<os::ProcessStat>& processes);
 

@@ -28,6 +28,7 @@ namespace {
 constexpr int kStandardOutput = 1;
 // A stop is mostly over within this; only for one that takes longer it is worth looking for strays at once.
 constexpr std::chrono::milliseconds kQuickStop{100};
+constexpr int kLooks = 5;
 
 // Whether `path` looks like a log of ours: whatever a state file says, `logs` shows no other file.
 bool IsLogName(const std::string& path, const std::string& name) {
@@ -324,9 +325,13 @@ Task<void> ProcessBackend::Watch(std::shared_ptr<Instance> instance) {
   }
   // Before it is reaped: until then its group's number is its own.
   try {
-    const auto view = co_await context_.census->Look();
-    instance->leftovers =
-        Members(*view, {.pgid = instance->identity.pgid, .mark = instance->mark, .group = GroupName()});
+    const Traces traces{.pgid = instance->identity.pgid, .mark = instance->mark, .group = GroupName()};
+    // Again where a look missed somebody: one that was forked by another that ended meanwhile.
+    for (int look = 0; look < kLooks; ++look) {
+      const auto view = co_await context_.census->Look();
+      instance->leftovers = Members(*view, traces);
+      if (!instance->leftovers.empty() || !IsPopulated(*context_.census, traces.group)) break;
+    }
   } catch (const std::exception& error) {
     LogWarn(context_.service.name + ": looking for what it left behind: " + error.what());
   }
@@ -350,10 +355,14 @@ void ProcessBackend::Mark(const Instance& instance, const std::string& what) con
 
 Task<Result<Change>> ProcessBackend::Stop() {
   const auto instance = instance_;
-  if (!instance) {
+  if (instance && instance->ended) co_await instance->settled.Wait();
+  // Nobody is known of; the control group may know better.
+  if (!instance || (instance->ended && instance->leftovers.empty())) {
     if (GroupName().empty()) co_return Change::kAlready;
     const auto view = co_await context_.census->Look();
-    if (Members(*view, {.group = GroupName()}).empty()) co_return Change::kAlready;
+    if (Members(*view, {.group = GroupName()}).empty() && !IsPopulated(*context_.census, GroupName())) {
+      co_return Change::kAlready;
+    }
     if (const auto emptied = co_await EmptyGroup(); !emptied) co_return Fail(emptied.error());
     co_await RemoveGroup();
     co_return Change::kDone;
