@@ -65,4 +65,25 @@ Result<DirLock> DirLock::Take(const std::string& dir) {
   return Fail(Errc::kBusy, fmt::format("{}: {} is removed again and again", attempt, path));
 }
 
+Result<DirLock> DirLock::Inherit(const std::string& dir, int fd) {
+  const std::string attempt = fmt::format("taking over the lock of state directory {}", dir);
+  if (fd <= STDERR_FILENO || !IsStillNamed(fd, dir + "/lock")) {
+    return Fail(Errc::kInvalid, fmt::format("{}: descriptor {} is no lock on it", attempt, fd));
+  }
+  // The same open file: this succeeds where it holds the lock already, and only there while another program does.
+  if (internal::RetryInterrupted([&] { return ::flock(fd, LOCK_EX | LOCK_NB); }) != 0) return FailErrno(errno, attempt);
+  DirLock lock{UniqueFd(fd)};
+  lock.Keep();
+  return lock;
+}
+
+Result<int> DirLock::HandOn() {
+  if (::fcntl(fd_.Get(), F_SETFD, 0) != 0) return FailErrno(errno, "handing on the lock of the state directory");
+  return fd_.Get();
+}
+
+void DirLock::Keep() {
+  ::fcntl(fd_.Get(), F_SETFD, FD_CLOEXEC);
+}
+
 }  // namespace shipmate::os

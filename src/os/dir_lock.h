@@ -16,6 +16,15 @@ class DirLock {
   /// The descriptor is close-on-exec, so that no child keeps the lock alive.
   static Result<DirLock> Take(const std::string& dir);
 
+  /// Takes over the lock on `dir` that the program before us held on descriptor `fd` and handed on when it became this
+  /// one. Fails, and leaves the descriptor alone, when it is no lock on that directory.
+  static Result<DirLock> Inherit(const std::string& dir, int fd);
+  /// The descriptor stays open over the next exec(2), for Inherit to take; its number. Nothing may be started
+  /// meanwhile.
+  Result<int> HandOn();
+  /// HandOn undone, after an exec that failed.
+  void Keep();
+
  private:
   explicit DirLock(UniqueFd fd) : fd_(std::move(fd)) {}
   UniqueFd fd_;

@@ -1,9 +1,11 @@
 #include "os/exit_watch.h"
 
 #include <fcntl.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
+#include <array>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/this_coro.hpp>
@@ -11,6 +13,7 @@
 #include <charconv>
 #include <chrono>
 #include <csignal>
+#include <cstdint>
 #include <filesystem>
 #include <fstream>
 #include <string_view>
@@ -34,8 +37,42 @@ ExitStatus FromSiginfo(const siginfo_t& info) {
     status.code = info.si_status;
   } else {
     status.signal = info.si_status;
+    status.core_dumped = info.si_code == CLD_DUMPED;
   }
   return status;
+}
+
+// What PIDFD_GET_INFO fills: the first version of struct pidfd_info (include/uapi/linux/pidfd.h), which the headers of
+// an older system lack.
+struct PidfdInfo {
+  std::uint64_t mask = 0;
+  std::uint64_t cgroup_id = 0;
+  std::array<std::uint32_t, 11> ids{};  ///< pid, thread group, parent, and the user's and group's ids
+  std::int32_t exit_code = 0;
+};
+static_assert(sizeof(PidfdInfo) == 64);
+
+constexpr std::uint64_t kPidfdInfoExit = 8;
+constexpr unsigned long kPidfdGetInfo = _IOWR(0xFF, 11, PidfdInfo);
+
+enum class Told {
+  kStatus,
+  kLater,  ///< its parent has yet to reap it
+  kNever,  ///< this kernel keeps no status
+};
+
+// The status of any process that has ended and was reaped, on Linux 6.15 and later. It is in the form of wait(2).
+Told AskStatus(int pidfd, ExitStatus& status) {
+  PidfdInfo info{.mask = kPidfdInfoExit};
+  if (::ioctl(pidfd, kPidfdGetInfo, &info) != 0) return Told::kNever;
+  if ((info.mask & kPidfdInfoExit) == 0) return Told::kLater;
+  if (WIFEXITED(info.exit_code)) {
+    status.code = WEXITSTATUS(info.exit_code);
+  } else if (WIFSIGNALED(info.exit_code)) {
+    status.signal = WTERMSIG(info.exit_code);
+    status.core_dumped = WCOREDUMP(info.exit_code);
+  }
+  return Told::kStatus;
 }
 
 // The pid behind a pidfd, as /proc tells it (proc(5), fdinfo); -1 once the process has been reaped, 0 when unknown.
@@ -100,7 +137,7 @@ std::string SignalName(int signal) {
 
 std::string ExitStatus::Describe() const {
   if (code) return "exited with status " + std::to_string(*code);
-  if (signal) return "killed by " + SignalName(*signal);
+  if (signal) return "killed by " + SignalName(*signal) + (core_dumped ? " (core dumped)" : "");
   return "exited (status unknown)";
 }
 
@@ -133,7 +170,9 @@ std::optional<ExitStatus> ReapExited(int pidfd) {
     const auto stat = ReadStat(pid);
     if (stat && stat->Lives()) return std::nullopt;
   }
-  return ExitStatus{};
+  ExitStatus status;
+  AskStatus(pidfd, status);
+  return status;
 }
 
 Task<void> WaitExitUnreaped(int pidfd) {
@@ -151,7 +190,15 @@ Task<ExitStatus> WaitExit(int pidfd) {
   const internal::ExitClaim claim(PidOf(pidfd));
   co_await WaitExitUnreaped(pidfd);
   while (true) {
-    if (const auto status = ReapExited(pidfd)) co_return *status;
+    if (auto status = ReapExited(pidfd)) {
+      // A parent that reaps does so at once; one that does not is not waited for.
+      constexpr int kLooks = 50;
+      for (int look = 0; look < kLooks && !status->IsKnown(); ++look) {
+        if (AskStatus(pidfd, *status) != Told::kLater) break;
+        co_await async::Sleep(std::chrono::milliseconds(10));
+      }
+      co_return *status;
+    }
     // Exited, but in the hands of a debugger, which tells nobody when it lets go.
     co_await async::Sleep(std::chrono::milliseconds(50));
   }

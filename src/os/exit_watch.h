@@ -15,12 +15,15 @@
 
 namespace shipmate::os {
 
-/// How a process ended. Neither is set for an adopted process, whose status only its real parent can read.
+/// How a process ended. Neither is set where nobody told: for an adopted process, whose status only its real parent can
+/// read, on a kernel that does not hand it on (older than 6.15).
 struct ExitStatus {
   std::optional<int> code;    ///< exit status 0..255
   std::optional<int> signal;  ///< number of the signal that killed it
+  bool core_dumped = false;   ///< by that signal
 
-  /// "exited with status 3", "killed by SIGSEGV", "exited (status unknown)".
+  bool IsKnown() const { return code || signal; }
+  /// "exited with status 3", "killed by SIGTERM", "killed by SIGSEGV (core dumped)", "exited (status unknown)".
   std::string Describe() const;
   /// Go's ExitError text: "exit status 3", "signal: killed"; "" for status 0.
   std::string ErrorText() const;
@@ -31,16 +34,17 @@ struct ExitStatus {
 /// "SIGTERM" for 15; "signal 99" for an unknown number.
 std::string SignalName(int signal);
 
-/// Waits until the process behind `pidfd` has exited, and reaps it when it is our child. The pid may be reused as soon
-/// as this returns. Cancellable; `pidfd` must stay open meanwhile. Throws system_error only when we have no descriptor
+/// Waits until the process behind `pidfd` has exited, and reaps it when it is our child. The status of another's child
+/// is waited for a little longer: the kernel tells it once its parent has reaped it. The pid may be reused as soon as
+/// this returns. Cancellable; `pidfd` must stay open meanwhile. Throws system_error only when we have no descriptor
 /// left to watch with.
 Task<ExitStatus> WaitExit(int pidfd);
 
 /// Waits until the process behind `pidfd` has exited, and leaves it a zombie: while it is one, nobody else can get its
 /// pid or its process group, so that the rest of the group can be signalled safely. Cancellable.
 Task<void> WaitExitUnreaped(int pidfd);
-/// Reaps the process behind `pidfd` if it is our child and has exited. nullopt while it runs; the status unknown when
-/// it is not ours to reap.
+/// Reaps the process behind `pidfd` if it is our child and has exited. nullopt while it runs; of one that is not ours
+/// to reap the status that the kernel kept, unknown where it kept none.
 std::optional<ExitStatus> ReapExited(int pidfd);
 
 /// Makes this process a child subreaper (prctl(2)), and reaps, until cancelled, orphans that come back to us: on each

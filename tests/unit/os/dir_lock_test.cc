@@ -1,6 +1,8 @@
 #include "os/dir_lock.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <optional>
 
@@ -86,4 +88,29 @@ TEST_CASE("DirLock: links, pipes and missing directories are refused with a reas
   std::filesystem::remove(dir / "lock");
   REQUIRE(::mkfifo((dir / "lock").c_str(), 0600) == 0);
   CHECK(DirLock::Take(dir.Path()).error().code == Errc::kInvalid);
+}
+
+TEST_CASE("DirLock: a lock is handed on over an exec, and taken over by its descriptor") {
+  const TempDir dir;
+  const TempDir other;
+  auto lock = DirLock::Take(dir.Path());
+  REQUIRE(lock);
+  const auto fd = lock->HandOn();
+  REQUIRE(fd);
+  CHECK((::fcntl(*fd, F_GETFD) & FD_CLOEXEC) == 0);
+  lock->Keep();
+  CHECK((::fcntl(*fd, F_GETFD) & FD_CLOEXEC) != 0);
+
+  // What the next program is left with: the number of a descriptor, of the same open file.
+  const int inherited = ::dup(*fd);
+  REQUIRE(inherited >= 0);
+  CHECK_FALSE(DirLock::Inherit(other.Path(), inherited));
+  CHECK_FALSE(DirLock::Inherit(dir.Path(), -1));
+  CHECK_FALSE(DirLock::Inherit(dir.Path(), 0));
+  {
+    const auto taken = DirLock::Inherit(dir.Path(), inherited);
+    REQUIRE(taken);
+    CHECK((::fcntl(inherited, F_GETFD) & FD_CLOEXEC) != 0);
+    CHECK_FALSE(DirLock::Take(dir.Path()));
+  }
 }
