@@ -14,7 +14,10 @@
 #include <vector>
 
 #include "app/backend_registry.h"
+#include "app/handover.h"
+#include "app/manager_link.h"
 #include "app/platform_registry.h"
+#include "app/renewal.h"
 #include "async/latch.h"
 #include "async/offload.h"
 #include "async/spawn.h"
@@ -36,6 +39,7 @@
 #include "os/files.h"
 #include "os/signals.h"
 #include "platforms/console/console.h"
+#include "service/backends/own_unit.h"
 #include "service/manager.h"
 #include "service/notifier.h"
 
@@ -64,10 +68,12 @@ void Append(std::vector<std::string>& to, const std::vector<std::string>& from) 
   to.insert(to.end(), from.begin(), from.end());
 }
 
-std::expected<Settings, config::Problems> LoadSettings(const Options& options) {
+std::expected<Settings, config::Problems> LoadSettings(const Options& options, const Secrets& secrets) {
   Settings settings;
   config::Problems problems;
-  auto env = config::LoadEnv(options.env, config::ProcessEnvironment());
+  auto environment = config::ProcessEnvironment();
+  environment.insert(secrets.begin(), secrets.end());
+  auto env = config::LoadEnv(options.env, environment);
   if (env) {
     settings.env = std::move(env->value);
     Append(settings.warnings, env->warnings);
@@ -92,22 +98,46 @@ std::expected<Settings, config::Problems> LoadSettings(const Options& options) {
   return settings;
 }
 
-// Secrets that came by the environment stay readable in /proc/PID/environ until their bytes are overwritten there.
-void WipeSecretsFromEnvironment() {
+// Secrets that came by the environment stay readable in /proc/PID/environ until their bytes are overwritten there. They
+// are kept in `secrets`, for a later reading of the settings and for the program that may take our place.
+void TakeSecretsFromEnvironment(Secrets& secrets) {
   for (const std::string& name : config::SecretNames()) {
     if (char* value = std::getenv(name.c_str())) {
+      secrets[name] = value;
       std::memset(value, 0, std::strlen(value));
       unsetenv(name.c_str());
     }
   }
 }
 
+// What our children do not inherit.
+std::vector<std::string> HiddenVariables() {
+  std::vector<std::string> names = config::SecretNames();
+  Append(names, os::ServiceLink::Variables());
+  return names;
+}
+
+enum class Ending {
+  kExit,
+  kRenewal,  ///< the program at our path is to take our place
+};
+
+struct AppSetup {
+  Options options;
+  Settings settings;
+  std::shared_ptr<const base::Masker> masker;
+  Program program;
+  /// Said in every channel once they are there; may be empty.
+  std::string news;
+};
+
 class App {
  public:
-  App(const Options& options, Settings settings, std::shared_ptr<const base::Masker> masker)
-      : options_(options),
-        settings_(std::move(settings)),
-        masker_(std::move(masker)),
+  explicit App(AppSetup setup)
+      : options_(std::move(setup.options)),
+        settings_(std::move(setup.settings)),
+        masker_(std::move(setup.masker)),
+        news_(std::move(setup.news)),
         loop_(1),
         pool_(kWorkers),
         verbs_(chat::Verbs::BuiltIn()),
@@ -115,6 +145,19 @@ class App {
         outbox_(loop_.get_executor(), masker_),
         signals_(loop_.get_executor(), {SIGINT, SIGTERM, SIGHUP}),
         stop_(loop_.get_executor()),
+        renewal_({.executor = loop_.get_executor(),
+                  .program = std::move(setup.program),
+                  .version = SHIPMATE_VERSION,
+                  .state_dir = settings_.config.state_dir,
+                  .environment = os::InheritedEnvironment(HiddenVariables()),
+                  .clock = clock_,
+                  .deploying = [this] { return manager_ && manager_->Deploying(); },
+                  .say = [this](const std::string& text) { Say(text); },
+                  .become =
+                      [this] {
+                        if (!stop_.IsSet()) ending_ = Ending::kRenewal;
+                        stop_.Set();
+                      }}),
         background_(loop_.get_executor()),
         platforms_(loop_.get_executor()) {}
 
@@ -123,6 +166,8 @@ class App {
     loop_.run();
     return exit_status_;
   }
+  /// After Run.
+  Ending GetEnding() const { return ending_; }
 
  private:
   Task<void> Main() {
@@ -131,16 +176,22 @@ class App {
     chat_notifier_ = std::make_unique<chat::ChatNotifier>(outbox_, clock_, settings_.config.prefix);
     notifiers_.Add(*chat_notifier_);
 
-    auto manager = co_await service::Manager::Create(loop_.get_executor(),
-                                                     {.config = settings_.config,
-                                                      .services = settings_.services,
-                                                      .backends = Backends(),
-                                                      .environment = os::InheritedEnvironment(config::SecretNames()),
-                                                      .clock = &clock_,
-                                                      .pool = &pool_,
-                                                      // What we run from, also after the file was replaced.
-                                                      .exec_helper = "/proc/self/exe"},
-                                                     notifiers_);
+    const auto unit = co_await FindUnit();
+    renewal_.SetUnit(unit);
+    const auto renew = [this](const std::string& why) { renewal_.Begin(why); };
+    const auto began = clock_.Now();
+    auto manager = co_await service::Manager::Create(
+        loop_.get_executor(),
+        {.config = settings_.config,
+         .services = settings_.services,
+         .backends = Backends({.unit = unit, .restart = [renew] { renew("asked for"); }}),
+         .environment = os::InheritedEnvironment(HiddenVariables()),
+         .clock = &clock_,
+         .pool = &pool_,
+         // What we run from, also after the file was replaced.
+         .exec_helper = "/proc/self/exe",
+         .on_self_deploy = [renew](const std::string& name) { renew("deploy of " + name); }},
+        notifiers_);
     if (!manager) {
       std::fprintf(stderr, "shipmate: %s\n", manager.error().what.c_str());
       exit_status_ = 1;
@@ -155,12 +206,62 @@ class App {
                    }});
     hub_ = std::make_unique<chat::Hub>(loop_.get_executor(), *dispatcher_, outbox_, settings_.config.prefix);
 
+    const auto adoption = std::chrono::duration_cast<std::chrono::milliseconds>(clock_.Now() - began);
     StartFrontends();
-    background_.Spawn("self-deploy", WatchSelfDeploy());
+    co_await SayNews(adoption);
+    link_.Ready(background_, [this] { return StatusLine(); });
     background_.Spawn("start-up", StartWanted());
     background_.Spawn("chat readiness", AnnounceWhenReady());
     co_await stop_.Wait();
     co_await Shutdown();
+  }
+
+  Task<std::optional<service::backends::OwnUnit>> FindUnit() {
+    const auto unit = co_await service::backends::FindOwnUnit(os::InheritedEnvironment(HiddenVariables()));
+    if (!unit) {
+      LogWarn("which unit this program is, is not known: " + unit.error().what);
+      co_return std::nullopt;
+    }
+    if (*unit && !(*unit)->SparesServices()) {
+      LogWarn(
+          fmt::format("unit {} has KillMode={}: systemd ends all services whenever it stops or restarts this program; "
+                      "set KillMode=process in the unit, as docs/shipmate.service does",
+                      (*unit)->id, (*unit)->kill_mode));
+    }
+    co_return *unit;
+  }
+
+  void Say(const std::string& text) {
+    LogInfo("said in every channel: " + text);
+    chat::Message message;
+    message.headline.Bold("Shipmate").Plain(": " + text);
+    outbox_.Announce(fmt::format("shipmate:{}", clock_.WallNow().time_since_epoch().count()), message);
+  }
+
+  // That the program before this one came back as this one, or why it did not.
+  Task<void> SayNews(std::chrono::milliseconds adoption) {
+    const auto mark = TakeRenewalMark(settings_.config.state_dir, clock_.WallNow());
+    if (!news_.empty()) co_return Say(news_);
+    if (!mark) co_return;
+    std::size_t adopted = 0;
+    for (const auto& view : co_await manager_->Views()) {
+      if (view.kind == config::ServiceKind::kProcess && view.pid != 0) ++adopted;
+    }
+    Say(fmt::format("back online, version {} (before: {}); {} adopted in {} ms", SHIPMATE_VERSION, mark->version,
+                    adopted == 1 ? "1 service" : fmt::format("{} services", adopted), adoption.count()));
+  }
+
+  Task<std::string> StatusLine() {
+    const auto [running, total] = co_await manager_->CountRunning();
+    std::string line = fmt::format("{} of {} services run", running, total);
+    for (const auto& [name, health] : FrontendHealth()) {
+      const char* word = "off";
+      if (health.connection == chat::Connection::kReady) word = "connected";
+      if (health.connection == chat::Connection::kConnecting) word = "connecting";
+      if (health.connection == chat::Connection::kFailed) word = "failed";
+      line += fmt::format("; {} {}", name, word);
+    }
+    co_return line;
   }
 
   std::vector<std::pair<std::string, chat::Health>> FrontendHealth() const {
@@ -235,6 +336,10 @@ class App {
       const int signal = co_await signals_.Next();
       if (signal == SIGHUP) {
         if (manager_ && !stop_.IsSet()) co_await Reload();
+      } else if (ending_ == Ending::kRenewal) {
+        // A wish to end goes before one to begin anew; the next signal forces it.
+        ending_ = Ending::kExit;
+        TakeRenewalMark(settings_.config.state_dir, clock_.WallNow());
       } else if (stop_.IsSet()) {
         std::fputs("shipmate: second signal: ending at once; services go on running\n", stderr);
         _exit(1);
@@ -255,20 +360,25 @@ class App {
                         result->removed.size()));
   }
 
-  Task<void> WatchSelfDeploy() {
-    co_await manager_->ShutdownRequested().Wait();
-    LogInfo("self-deploy complete, shutting down");
-    stop_.Set();
-  }
-
   Task<void> Shutdown() {
-    const auto views = co_await manager_->Views();
+    if (ending_ == Ending::kRenewal) {
+      link_.Changing("making place for the new version");
+    } else {
+      link_.Stopping("ending; services go on");
+    }
     co_await hub_->Close(kHubLimit);
+    if (settings_.config.stop_on_exit && ending_ == Ending::kExit && !renewal_.AwaitsUnit()) {
+      LogInfo("stopping every process service, as stop_on_exit says");
+      co_await manager_->HaltAll();
+    }
+    renewal_.Cancel();
+    if (!co_await renewal_.Join(kJoinLimit)) LogWarn("self-deploy: its helper did not end in time");
+    const auto views = co_await manager_->Views();
     co_await manager_->Stop();
     co_await outbox_.Close(kOutboxLimit);
     platforms_.Cancel();
     if (!co_await platforms_.Join(kJoinLimit)) LogWarn("a chat platform did not end in time");
-    SayWhatRuns(views);
+    if (ending_ == Ending::kExit) SayWhatRuns(views);
     co_await EndBackground();
   }
 
@@ -299,6 +409,7 @@ class App {
   const Options options_;
   const Settings settings_;
   const std::shared_ptr<const base::Masker> masker_;
+  const std::string news_;
 
   base::SystemClock clock_;
   boost::asio::io_context loop_;
@@ -311,19 +422,33 @@ class App {
   async::Event stop_;
   std::unique_ptr<chat::ChatNotifier> chat_notifier_;
   std::unique_ptr<service::Manager> manager_;
+  Renewal renewal_;
+  ManagerLink link_;
   std::unique_ptr<gate::DeployGate> gate_;
   std::unique_ptr<chat::Dispatcher> dispatcher_;
   std::unique_ptr<chat::Hub> hub_;
   std::vector<std::unique_ptr<chat::Frontend>> frontends_;
   async::TaskGroup background_;
   async::TaskGroup platforms_;
+  Ending ending_ = Ending::kExit;
   int exit_status_ = 0;
 };
+
+// The lock of the state directory: that of the program before us in this process, or a new one.
+Result<os::DirLock> TakeLock(const std::string& state_dir, int inherited) {
+  if (inherited >= 0) {
+    if (auto lock = os::DirLock::Inherit(state_dir, inherited)) return lock;
+    // The new configuration names another directory: the old one's lock is nobody's business any more.
+    ::close(inherited);
+  }
+  return os::DirLock::Take(state_dir);
+}
 
 }  // namespace
 
 int Run(const Options& options) {
-  auto settings = LoadSettings(options);
+  Inherited inherited = TakeOver();
+  auto settings = LoadSettings(options, inherited.secrets);
   if (!settings) {
     for (const std::string& problem : settings.error()) std::fprintf(stderr, "shipmate: %s\n", problem.c_str());
     return 2;
@@ -333,15 +458,17 @@ int Run(const Options& options) {
     std::printf("%s: good, %zu services\n", options.config.c_str(), settings->services.size());
     return 0;
   }
-  WipeSecretsFromEnvironment();
+  Secrets secrets = std::move(inherited.secrets);
+  TakeSecretsFromEnvironment(secrets);
   os::IgnoreBrokenPipes();
+  const Program program{.path = ProgramPath(options.argv.empty() ? "" : options.argv.front()), .argv = options.argv};
 
   const std::string& state_dir = settings->config.state_dir;
   if (const auto made = os::MakeDirectories(state_dir, 0750); !made) {
     std::fprintf(stderr, "shipmate: create state dir: %s\n", made.error().what.c_str());
     return 1;
   }
-  const auto lock = os::DirLock::Take(state_dir);
+  auto lock = TakeLock(state_dir, inherited.lock_fd);
   if (!lock) {
     std::fprintf(stderr, "shipmate: %s\n", lock.error().what.c_str());
     return 1;
@@ -363,16 +490,26 @@ int Run(const Options& options) {
     }
     log.file = settings->config.log_dir + "/shipmate.log";
   }
-  base::InitLog(log);
-  for (const std::string& warning : settings->warnings) LogWarn(warning);
 
-  int exit_status = 1;
-  {
-    App app(options, std::move(*settings), masker);
-    exit_status = app.Run();
+  AppSetup setup{
+      .options = options, .settings = *std::move(settings), .masker = masker, .program = program, .news = ""};
+  for (;;) {
+    base::InitLog(log);
+    for (const std::string& warning : setup.settings.warnings) LogWarn(warning);
+    int exit_status = 1;
+    Ending ending = Ending::kExit;
+    {
+      App app(setup);
+      exit_status = app.Run();
+      ending = app.GetEnding();
+    }
+    base::ShutdownLog();
+    if (ending == Ending::kExit) return exit_status;
+    const auto became = Become(program.path, program.argv, *lock, secrets);
+    setup.news = "the new program was not started, and version " SHIPMATE_VERSION " goes on: " + became.error().what;
+    // The service files may have changed since; those that are good now were good a moment ago too.
+    if (auto again = LoadSettings(options, secrets)) setup.settings = *std::move(again);
   }
-  base::ShutdownLog();
-  return exit_status;
 }
 
 }  // namespace shipmate::app

@@ -8,6 +8,7 @@ namespace shipmate::app {
 
 ParsedOptions ParseOptions(int argc, char** argv) {
   ParsedOptions parsed;
+  parsed.options.argv.assign(argv, argv + argc);
   CLI::App cli("Shipmate: a chat-ops bot and process supervisor in one program.", "shipmate");
   cli.add_option("--config", parsed.options.config, "The configuration file")->capture_default_str();
   cli.add_option("--env", parsed.options.env, "The file with the secrets")->capture_default_str();

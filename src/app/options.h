@@ -4,10 +4,13 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace shipmate::app {
 
 struct Options {
+  /// The command line as it came, the program's name first.
+  std::vector<std::string> argv;
   std::string config = "config.yaml";
   std::string env = ".env";
   /// A console on standard input.

@@ -49,14 +49,19 @@ std::string ChatNotifier::UniqueKey(const std::string& stem) {
 void ChatNotifier::ServiceEvent(const std::string& name, const std::string& event, const service::EventDetail& detail) {
   Message message;
   message.headline.Bold(name);
-  const bool exited = event == "exited";
+  const bool exited = event == "exited" || event == "failed";
   if (exited) {
-    message.headline.Plain(": " + (detail.exit ? detail.exit->Describe() : "exited"));
+    // A unit's end comes with systemd's word for it; "success" adds nothing.
+    const bool told = !detail.reason.empty() && detail.reason != "success";
+    message.headline.Plain(": ");
+    if (event == "failed") message.headline.Plain("failed" + (told ? fmt::format(" ({})", detail.reason) : "") + ": ");
+    message.headline.Plain(detail.exit ? detail.exit->Describe() : "exited");
     if (detail.uptime.count() > 0) message.headline.Plain(" after " + Lasting(detail.uptime));
     const std::string tail = CleanBlock(detail.log_tail);
     if (!tail.empty()) message.code = std::string(LastLines(tail, kTailLines));
   } else {
     message.headline.Plain(": " + event);
+    if (detail.reason == "outside") message.headline.Plain(", not by Shipmate");
   }
   const std::string key = fmt::format("service:{}:{}:{}", name, detail.generation, event);
   outbox_.Notice("service", name, detail.generation == 0 ? UniqueKey(key) : key, message,

@@ -175,6 +175,18 @@ void Outbox::Notice(const std::string& kind, const std::string& service, const s
   }
 }
 
+void Outbox::Announce(const std::string& key, const Message& message) {
+  if (ended_) return LogLate(key);
+  for (const auto& queue : queues_) {
+    Frontend& frontend = queue->frontend;
+    const std::string text = Render(message, frontend.GetDialect(), masker_.get());
+    for (const config::ChannelConfig& channel : frontend.Channels()) {
+      queue->Push({.post = {.channel = channel.id, .text = text, .reply_to = "", .key = key + "@" + channel.id},
+                   .notice = true});
+    }
+  }
+}
+
 bool Outbox::Answered(const std::string& platform, const std::string& channel, const std::string& service) const {
   return std::ranges::any_of(awaited_, [&](const Awaited* awaited) {
     return awaited->platform_ == platform && awaited->channel_ == channel &&

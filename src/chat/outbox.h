@@ -52,6 +52,10 @@ class Outbox {
   void Notice(const std::string& kind, const std::string& service, const std::string& key, const Message& message,
               Repeat repeat);
 
+  /// Queues a notice for every channel of every frontend, whatever it else wants to hear: for news of the program
+  /// itself.
+  void Announce(const std::string& key, const Message& message);
+
   /// A running command whose answer, in `channel` of `platform`, will tell what becomes of the services that fit
   /// `patterns` (globs).
   class Awaited {

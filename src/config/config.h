@@ -78,6 +78,8 @@ struct Config {
   std::string prefix = "!";
   /// What all log files of one service may take up on disk, where its own file does not say.
   std::uint64_t log_max_size = std::uint64_t{64} << 20U;
+  /// An end of the program that was asked for (TERM, INT, the console's end) stops the process services too.
+  bool stop_on_exit = false;
   std::optional<DiscordConfig> discord;
   std::optional<MattermostConfig> mattermost;
   std::optional<WebhookConfig> webhook;

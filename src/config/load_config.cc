@@ -231,6 +231,7 @@ Config ReadConfig(const Node& root, const std::string& base, Report& report) {
   config.commands_dir = ReadPath(fields, "commands_dir", base, "");
   config.prefix = ReadPrefix(fields);
   config.log_max_size = fields.Size("log_max_size", kMinLogSize, kMaxLogSize).value_or(config.log_max_size);
+  config.stop_on_exit = fields.Switch("stop_on_exit").value_or(config.stop_on_exit);
   config.discord = ReadDiscord(fields, base);
   config.mattermost = ReadMattermost(fields);
   config.webhook = ReadPort<WebhookConfig>(fields, "webhook");

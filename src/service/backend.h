@@ -31,11 +31,17 @@ enum class Change {
   kAlready,  ///< it was so already; nothing was touched
 };
 
-/// The end of one process instance.
+/// The end of one process instance; of a unit also what else happened to it without our doing.
 struct Exit {
   std::uint64_t generation = 0;
   os::ExitStatus status;
   std::chrono::milliseconds uptime{0};
+  /// exited; for units also failed, started, restarted.
+  std::string event = "exited";
+  /// The unit manager's word for an end: "exit-code", "oom-kill".
+  std::string reason;
+
+  bool IsEnd() const { return event == "exited" || event == "failed"; }
 };
 
 /// What a look at the recorded process gave.
@@ -67,8 +73,8 @@ class Backend {
   /// state file. Backends without processes of their own answer "no state to adopt".
   virtual Adoption TryAdopt(const State& saved) = 0;
   /// Waits for the next end that was not reported yet, of an instance started before or after this call; each instance
-  /// is reported once. One that Stop or Restart ended is not reported. Never completes for backends without processes
-  /// of their own. Cancellable, and no exit is lost by that.
+  /// is reported once. One that Stop or Restart ended is not reported. For a unit likewise what happened to it without
+  /// our doing; never completes for backends that do not watch. Cancellable, and no exit is lost by that.
   virtual Task<Exit> WaitForExit() = 0;
   /// The process to record; nullopt when there is none.
   virtual std::optional<os::ProcessState> SaveBackendState() = 0;
@@ -79,6 +85,10 @@ class Backend {
   virtual std::chrono::milliseconds Uptime() const = 0;
   /// The log file in use or last used; "" when there is none.
   virtual std::string LogFile() const = 0;
+
+  /// This is what the program itself runs as: its Stop refuses, its Restart only begins one, and nothing else may end
+  /// it either.
+  virtual bool IsOurselves() const { return false; }
 
   /// Takes over settings that need no restart (stop signal and limit, `adopt`); see ServiceConfig::RunsAlike.
   virtual void Configure(const config::ServiceConfig&) {}

@@ -50,6 +50,10 @@ Task<void> ViewOne(std::shared_ptr<Viewed> viewed, std::size_t index) {
   viewed->views[index] = co_await viewed->services[index]->View();
 }
 
+Task<void> HaltOne(std::shared_ptr<Service> service) {
+  co_await service->Halt();
+}
+
 Task<void> CloseOne(std::shared_ptr<Service> service) {
   co_await service->FinishClose();
   co_await service->SaveLast();
@@ -183,6 +187,16 @@ Task<BulkResult> Manager::StartAll() {
 
 Task<BulkResult> Manager::StopAll() {
   co_return co_await impl_->DoAll(Op::kStop);
+}
+
+Task<void> Manager::HaltAll() {
+  const auto services = impl_->All();
+  co_await RunBounded("halt", services.size(), kAtOnce,
+                      [services](std::size_t index) { return HaltOne(services[index]); });
+}
+
+bool Manager::Deploying() const {
+  return std::ranges::any_of(impl_->services, [](const auto& entry) { return entry.second->Deploying(); });
 }
 
 std::vector<std::string> Manager::FindServicesByRepo(std::string_view repo, std::string_view branch) const {

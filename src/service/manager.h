@@ -91,6 +91,8 @@ struct ManagerOptions {
   async::WorkerPool* pool = nullptr;
   /// See BackendContext.
   std::string exec_helper;
+  /// Called with the service's name after each successful deploy of Shipmate itself. May be empty.
+  std::function<void(const std::string&)> on_self_deploy;
 };
 
 class Manager {
@@ -125,6 +127,11 @@ class Manager {
   Task<std::pair<std::size_t, std::size_t>> CountRunning();
   Task<BulkResult> StartAll();
   Task<BulkResult> StopAll();
+  /// Before an end that is to leave nothing running: stops every process service, and cancels running deploys. What is
+  /// wanted of them stays, so that the next start brings them up again; units are their manager's, and go on.
+  Task<void> HaltAll();
+  /// A deploy runs or waits.
+  bool Deploying() const;
   /// All services whose repo and branch fit, sorted. Spellings of one repository (https, ssh, `.git`, letter case) are
   /// one; an empty repo or branch never fits.
   std::vector<std::string> FindServicesByRepo(std::string_view repo, std::string_view branch) const;

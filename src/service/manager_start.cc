@@ -117,6 +117,7 @@ Manager::Impl::Impl(const Executor& executor, ManagerOptions options, Notifier& 
   context.clock = options.clock;
   context.pool = options.pool;
   context.notifier = &notifier;
+  context.on_self_deploy = std::move(options.on_self_deploy);
   context.next_deploy_id = [this] { return NextDeployId(); };
 }
 

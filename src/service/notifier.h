@@ -21,10 +21,13 @@ struct EventDetail {
   std::uint64_t generation = 0;
   /// Process services only; 0 = not known.
   int pid = 0;
-  /// For `exited`: how, after how long, and the end of its log (raw bytes, at most 2000).
+  /// For `exited` and `failed`: how, after how long, and the end of its log (raw bytes, at most 2000).
   std::optional<os::ExitStatus> exit;
   std::chrono::milliseconds uptime{0};
   std::string log_tail;
+  /// For what happened to a unit without our doing: the unit manager's word for its end ("exit-code"), "outside" for a
+  /// start.
+  std::string reason;
 
   bool operator==(const EventDetail&) const = default;
 };
@@ -44,7 +47,7 @@ struct DeployDetail {
 class Notifier {
  public:
   virtual ~Notifier() = default;
-  /// `event` is one of started, stopped, restarted, exited.
+  /// `event` is one of started, stopped, restarted, exited, failed; failed is a unit's end that its manager calls so.
   virtual void ServiceEvent(const std::string& name, const std::string& event, const EventDetail& detail) = 0;
   virtual void DeployStarted(const std::string& name, const DeployDetail& detail) = 0;
   virtual void DeploySucceeded(const std::string& name, const std::string& output, const DeployDetail& detail) = 0;

@@ -64,7 +64,8 @@ void Service::Run() {
   loop_.Spawn(Name(), Loop());
   watch_.Spawn(Name() + ": exits", WatchExits(backend_));
   const bool external = config_.kind == ServiceKind::kSystemd || config_.kind == ServiceKind::kLaunchd;
-  if (external && !config_.ShouldAdopt()) renew_due_ = true;
+  // Ourselves too, we would restart at every start.
+  if (external && !config_.ShouldAdopt() && !backend_->IsOurselves()) renew_due_ = true;
   if (renew_due_)
     side_.Spawn(Name() + ": replacement", PushWhenReady(std::make_shared<Request>(context_.executor, Op::kRenew)));
 }
@@ -92,7 +93,7 @@ Task<void> Service::Loop() {
 Task<void> Service::WatchExits(std::shared_ptr<Backend> backend) {
   while (true) {
     const Exit exit = co_await backend->WaitForExit();
-    last_exit_ = exit.status.Describe();
+    last_exit_ = exit.IsEnd() ? exit.status.Describe() : "";
     exits_.push_back(exit);
     if (!changing_) co_await ReportExits();
   }
@@ -116,14 +117,21 @@ Task<void> Service::ReportExits() {
     const Exit exit = exits_.front();
     EventDetail detail;
     detail.generation = exit.generation;
-    detail.exit = exit.status;
-    detail.uptime = exit.uptime;
-    constexpr std::size_t kTail = 2000;
-    detail.log_tail = (co_await backend_->Logs(kTail)).value_or("");
+    detail.reason = exit.IsEnd() ? exit.reason : "outside";
+    if (exit.IsEnd()) {
+      detail.exit = exit.status;
+      detail.uptime = exit.uptime;
+      constexpr std::size_t kTail = 2000;
+      detail.log_tail = (co_await backend_->Logs(kTail)).value_or("");
+    }
     co_await SaveQuietly();
-    LogInfo(fmt::format("{}: {} after {}", Name(), exit.status.Describe(), base::FormatDuration(exit.uptime)));
+    if (exit.IsEnd()) {
+      LogInfo(fmt::format("{}: {} after {}", Name(), exit.status.Describe(), base::FormatDuration(exit.uptime)));
+    } else {
+      LogInfo(fmt::format("{}: {}, not by shipmate", Name(), exit.event));
+    }
     exits_.pop_front();
-    Emit("exited", detail);
+    Emit(exit.event, detail);
   }
 }
 
@@ -169,6 +177,16 @@ Task<OpResult> Service::Configure(config::ServiceConfig config) {
   if (later) co_return Already("deploying now: its new settings come into force after that");
   co_await request->done.Wait();
   co_return request->result;
+}
+
+Task<void> Service::Halt() {
+  if (cancel_ && cancel_reason_ == CancelReason::kNone) {
+    cancel_reason_ = CancelReason::kShutdown;
+    cancel_->Cancel();
+  }
+  DropWaiting();
+  const auto request = std::make_shared<Request>(context_.executor, Op::kHalt);
+  if (ops_.Push(request)) co_await request->done.Wait();
 }
 
 Task<void> Service::Retire() {
@@ -226,6 +244,8 @@ Task<OpResult> Service::Dispatch(std::shared_ptr<Request> request) {
       co_return co_await Reconfigure(std::move(request->config));
     case Op::kRetire:
       co_return co_await RetireProcess();
+    case Op::kHalt:
+      co_return co_await HaltProcess();
   }
   co_return Failed("unknown operation");
 }
@@ -279,6 +299,10 @@ void Service::BeginClose() {
     cancel_reason_ = CancelReason::kShutdown;
     cancel_->Cancel();
   }
+  DropWaiting();
+}
+
+void Service::DropWaiting() {
   if (!waiting_) return;
   const Deploy dropped = *std::exchange(waiting_, std::nullopt);
   context_.notifier->DeployFailed(Name(), "queue", "interrupted by shutdown before it began", Detail(dropped));
@@ -300,7 +324,12 @@ Task<void> Service::FinishClose() {
     request->done.Set();
   }
   for (const Exit& exit : std::exchange(exits_, {})) {
-    Emit("exited", {.generation = exit.generation, .exit = exit.status, .uptime = exit.uptime});
+    EventDetail detail{.generation = exit.generation, .reason = exit.IsEnd() ? exit.reason : "outside"};
+    if (exit.IsEnd()) {
+      detail.exit = exit.status;
+      detail.uptime = exit.uptime;
+    }
+    Emit(exit.event, detail);
   }
   co_await backend_->Close();
 }

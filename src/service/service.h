@@ -85,6 +85,7 @@ struct ServiceContext {
   Notifier* notifier = nullptr;
   std::function<void()> on_change;
   std::function<std::uint64_t()> next_deploy_id;
+  std::function<void(const std::string&)> on_self_deploy;
   async::Event ready;
   async::Event shutdown_requested;
 };
@@ -99,6 +100,7 @@ enum class Op {
   kFinishStop,  ///< at start-up: a stop that was begun before we died
   kReconfigure,
   kRetire,
+  kHalt,  ///< stopped because we end; what is wanted stays
 };
 
 enum class Saving {
@@ -141,6 +143,8 @@ class Service {
   Task<OpResult> Configure(config::ServiceConfig config);
   /// The service is no longer configured: its process is stopped, its loop ended, its file removed.
   Task<void> Retire();
+  /// Stops a process, without a change of what is wanted; a running deploy is cancelled first.
+  Task<void> Halt();
   Result<DeployTicket> RequestDeploy(DeployRequest request);
   Result<void> CancelDeploy();
 
@@ -151,6 +155,9 @@ class Service {
   Task<Result<std::string>> Logs(std::size_t bytes);
   Task<Result<LogAnswer>> ReadLog(LogQuery query);
   Task<ServiceView> View();
+
+  /// A deploy of it runs or waits.
+  bool Deploying() const { return deploying_ || waiting_.has_value(); }
 
   /// Nothing new is taken; a running deploy is cancelled.
   void BeginClose();
@@ -183,7 +190,9 @@ class Service {
   Task<OpResult> Renew();
   Task<OpResult> Reconfigure(config::ServiceConfig config);
   Task<OpResult> RetireProcess();
+  Task<OpResult> HaltProcess();
 
+  void DropWaiting();
   Task<void> RunDeploy(Deploy deploy);
   Task<deploy::StepsResult> RunDeploySteps();
   Task<void> ConcludeDeploy(Deploy deploy, deploy::StepsResult steps);

@@ -106,8 +106,9 @@ Task<void> Service::ConcludeDeploy(Deploy deploy, deploy::StepsResult steps) {
     co_return co_await FailDeploy(deploy, steps.failed_step.empty() ? deploy_step_ : steps.failed_step,
                                   std::move(output));
   }
-  const bool restarts = !config_.self_deploy && config_.kind != config::ServiceKind::kNone &&
-                        state_.desired != Desired::kDown && !retired_;
+  const bool ourselves = config_.self_deploy || backend_->IsOurselves();
+  const bool restarts =
+      !ourselves && config_.kind != config::ServiceKind::kNone && state_.desired != Desired::kDown && !retired_;
   // Not begun any more: it might be cut off between its stop and its start.
   if (restarts && closing_) co_return co_await FailDeploy(deploy, "restart", steps.output + "interrupted by shutdown");
   if (restarts) {
@@ -135,7 +136,9 @@ Task<void> Service::ConcludeDeploy(Deploy deploy, deploy::StepsResult steps) {
   context_.notifier->DeploySucceeded(Name(), steps.output, detail);
   if (restarts) Emit("restarted");
   co_await ReportExits();
-  if (config_.self_deploy) context_.shutdown_requested.Set();
+  if (!ourselves) co_return;
+  context_.shutdown_requested.Set();
+  if (context_.on_self_deploy) context_.on_self_deploy(Name());
 }
 
 Task<void> Service::FailDeploy(const Deploy& deploy, std::string step, std::string output) {

@@ -48,6 +48,10 @@ Task<OpResult> Service::Start(Saving saving) {
 }
 
 Task<OpResult> Service::Stop(Saving saving) {
+  if (backend_->IsOurselves()) {
+    const auto refused = co_await backend_->Stop();
+    co_return Failed(refused ? "already stopped" : refused.error().what);
+  }
   renew_due_ = false;
   const bool wanted = std::exchange(state_.desired, Desired::kDown) == Desired::kDown;
   // On disk before anything is signalled: if we die in the middle, the next run finishes it.
@@ -68,6 +72,11 @@ Task<OpResult> Service::Stop(Saving saving) {
 }
 
 Task<OpResult> Service::Restart(Saving saving) {
+  if (backend_->IsOurselves()) {
+    const auto begun = co_await backend_->Restart();
+    if (!begun) co_return Failed("restart failed: " + begun.error().what);
+    co_return Done("this is Shipmate itself: restarting; services go on running");
+  }
   renew_due_ = false;
   state_.desired = Desired::kUp;
   const auto restarted = co_await backend_->Restart();
@@ -162,6 +171,21 @@ Task<OpResult> Service::RetireProcess() {
   }
   if (*stopped == Change::kDone) Emit("stopped");
   co_return Done("stopped");
+}
+
+// What a person wants stays as it is, so that the next start brings it up again.
+Task<OpResult> Service::HaltProcess() {
+  if (!IsProcess()) co_return Already("");
+  const auto stopped = co_await backend_->Stop();
+  if (!stopped) {
+    LogError(fmt::format("{}: stopping it before shipmate ends: {}", Name(), stopped.error().what));
+    co_return Failed("stop failed: " + stopped.error().what);
+  }
+  if (*stopped == Change::kAlready) co_return Already("already stopped");
+  std::string text = "stopped";
+  co_await SaveOrSay(Saving::kBatched, text);
+  Emit("stopped");
+  co_return Done(std::move(text));
 }
 
 }  // namespace shipmate::service

@@ -103,9 +103,9 @@ class Home:
 class Program:
     """The program with its console on a pipe."""
 
-    def __init__(self, home, *arguments, environment=None, interactive=True):
+    def __init__(self, home, *arguments, environment=None, interactive=True, binary=None):
         self.home = home
-        command = [BINARY, "--config", str(home.path / "config.yaml"), "--env", str(home.path / ".env")]
+        command = [str(binary or BINARY), "--config", str(home.path / "config.yaml"), "--env", str(home.path / ".env")]
         if interactive:
             command.append("--interactive")
         self.stderr_path = home.path / f"stderr-{time.monotonic_ns()}"

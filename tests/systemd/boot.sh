@@ -52,7 +52,7 @@ case $step in
       : >".$target"
       mount --bind "$source" ".$target"
     done <"$binds"
-    cp "$units"/*.service etc/systemd/system/
+    cp "$units"/*.service "$units"/../../../docs/shipmate.service etc/systemd/system/
     hostname machine
     mkdir host
     pivot_root . host

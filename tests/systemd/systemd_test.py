@@ -1,10 +1,10 @@
-"""The unit backend against a real systemd, booted for the purpose in namespaces of its own.
+"""The unit backend, and the program as a unit, against a real systemd, booted for the purpose in namespaces of its own.
 
 The root of that machine is made once by debootstrap, from the mirror that this machine's apt uses, and kept in the build
 directory. Each run boots on a copy in memory, so nothing of it is left behind, whatever happens: not a process, not a
 mount, not a cgroup. Every wait has a limit.
 
-Usage: systemd_test.py TEST_BINARY CACHE_FOLDER [unittest arguments...]
+Usage: systemd_test.py TEST_BINARY SHIPMATE CACHE_FOLDER [unittest arguments...]
 """
 
 import fcntl
@@ -19,6 +19,7 @@ import unittest
 
 HERE = pathlib.Path(__file__).resolve().parent
 BINARY = None
+PROGRAM = None
 CACHE = None
 
 PACKAGES = 'systemd,systemd-sysv,dbus'
@@ -170,7 +171,8 @@ class Machine:
 
     INSIDE = '/opt/shipmate'
 
-    def __init__(self, root, binary):
+    def __init__(self, root, binaries):
+        """`binaries` are shown inside by their names there."""
         for stale in root.parent.glob('systemd-machine-*'):
             if not pathlib.Path('/proc', stale.name.rpartition('-')[2]).exists():
                 shutil.rmtree(stale, ignore_errors=True)  # its mounts ended with its namespace
@@ -180,15 +182,17 @@ class Machine:
         self.outer = None
         self.init = None
         try:
-            self._boot(root, binary)
+            self._boot(root, binaries)
         except BaseException:
             self.stop()
             raise
 
-    def _boot(self, root, binary):
+    def _boot(self, root, binaries):
         (self.scratch / 'mount').mkdir()
         (self.scratch / 'log').touch()
-        binds = [(binary, f'{self.INSIDE}/test')] + [(file, f'{self.INSIDE}/lib/{name}') for file, name in libraries_of(binary)]
+        binds = [(binary, f'{self.INSIDE}/{name}') for name, binary in binaries.items()]
+        libraries = {name: file for binary in binaries.values() for file, name in libraries_of(binary)}
+        binds += [(file, f'{self.INSIDE}/lib/{name}') for name, file in libraries.items()]
         (self.scratch / 'binds').write_text(''.join(f'{source} {target}\n' for source, target in binds), encoding='utf-8')
         self.cgroups = own_cgroups(f'shipmate-systemd-{os.getpid()}')
         with open(self.scratch / 'said', 'wb') as said:
@@ -265,7 +269,7 @@ def why_not_here():
     return f'no namespaces here: {probe.stderr.strip()}' if probe.returncode != 0 else None
 
 
-class RealSystemd(unittest.TestCase):
+class OnMachine(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
@@ -276,13 +280,16 @@ class RealSystemd(unittest.TestCase):
             root = make_root(CACHE)
         except Missing as missing:
             raise unittest.SkipTest(str(missing)) from missing
-        cls.machine = Machine(root, BINARY)
+        cls.machine = Machine(root, {'test': BINARY, 'shipmate': PROGRAM})
 
     @classmethod
     def tearDownClass(cls):
         left = cls.machine.stop()
         if left:
             raise AssertionError('; '.join(left))
+
+
+class RealSystemd(OnMachine):
 
     def cases_pass(self, suite, as_user):
         argv = [*as_user, '/usr/bin/env', f'LD_LIBRARY_PATH={Machine.INSIDE}/lib', 'ASAN_OPTIONS=detect_leaks=0',
@@ -299,9 +306,160 @@ class RealSystemd(unittest.TestCase):
         self.cases_pass('stranger', ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'])
 
 
+SETUP = r'''
+mkdir -p /etc/shipmate/services /etc/systemd/system/shipmate.service.d
+cat >/etc/systemd/system/shipmate.service.d/test.conf <<'END'
+[Unit]
+StartLimitIntervalSec=0
+[Service]
+User=root
+Environment=LD_LIBRARY_PATH=/opt/shipmate/lib ASAN_OPTIONS=detect_leaks=0
+ExecStart=
+ExecStart=/opt/shipmate/shipmate --config /etc/shipmate/config.yaml --env "" --interactive
+StandardInput=file:/run/talk
+RestartSec=100ms
+WatchdogSec=8
+END
+cat >/etc/shipmate/config.yaml <<'END'
+services_dir: services
+state_dir: /var/lib/shipmate
+log_dir: /var/log/shipmate
+END
+cat >/etc/shipmate/services/web.yaml <<'END'
+process: {cmd: exec sleep 100000}
+END
+cat >/etc/shipmate/services/talker.yaml <<'END'
+service_name: shipmate-talker
+END
+cat >/etc/shipmate/services/self.yaml <<'END'
+service_name: bot
+adopt: false
+END
+ln -s /etc/systemd/system/shipmate.service /etc/systemd/system/bot.service
+mkfifo /run/talk
+systemctl daemon-reload
+systemd-run --unit talk sh -c 'exec sleep infinity 3<>/run/talk'
+systemctl start shipmate-talker
+'''
+
+
+class AsUnit(OnMachine):
+    """The program as the unit of docs/shipmate.service, in a console that is a pipe."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        status, said = cls.machine.run(['sh', '-ec', SETUP], 60)
+        if status != 0:
+            cls.machine.stop()
+            raise AssertionError(said)
+
+    def sh(self, script, limit=60):
+        status, said = self.machine.run(['env', '-C', '/', 'sh', '-c', script], limit)
+        self.assertEqual(status, 0, f'{script}: {said}')
+        return said.strip()
+
+    def setUp(self):
+        # Returns once the program has said that it is ready: that is what Type=notify means.
+        self.sh('systemctl start shipmate || { journalctl -u shipmate -n 40 --no-pager; false; }')
+        self.addCleanup(self.sh, 'systemctl stop shipmate')
+        self.since = self.sh('journalctl -n 0 --show-cursor -q').removeprefix('-- cursor: ')
+        self.web = self.wait(lambda: self.pid_of_web(), 'web to run')
+
+    def wait(self, condition, what, limit=60):
+        end = time.monotonic() + limit
+        while True:
+            value = condition()
+            if value:
+                return value
+            self.assertLess(time.monotonic(), end, f'waited in vain for {what}; the journal:\n{self.journal()[-3000:]}')
+            time.sleep(0.2)
+
+    def journal(self):
+        return self.sh(f"journalctl -u shipmate -o cat --no-pager --after-cursor '{self.since}'")
+
+    def wait_told(self, text):
+        return self.wait(lambda: text in self.journal() and self.journal(), f'{text!r} in the journal')
+
+    def property(self, name):
+        return self.sh(f'systemctl show -P {name} shipmate')
+
+    def pid_of_web(self):
+        found = re.search(r'"pid":(\d+)', self.sh('cat /var/lib/shipmate/web.json 2>/dev/null || true'))
+        return found and found.group(1)
+
+    def check_web_untouched(self):
+        running = self.sh('for f in /proc/[0-9]*; do cat $f/cmdline 2>/dev/null | tr "\\0" " " | grep -q "^sleep 100000" && '
+                          'echo ${f#/proc/}; done; true')
+        self.assertEqual(running, self.web)
+        self.assertEqual(self.pid_of_web(), self.web)
+
+    def test_ready_alive_and_with_a_status(self):
+        self.assertEqual(self.property('ActiveState'), 'active')
+        self.wait(lambda: re.fullmatch(r'3 of 3 services run; console connected', self.property('StatusText')), 'the status')
+        heard = self.property('WatchdogTimestampMonotonic')
+        self.wait(lambda: self.property('WatchdogTimestampMonotonic') != heard, 'a sign of life')
+        self.sh('systemctl stop shipmate')
+        self.assertEqual(self.property('Result'), 'success')
+        self.sh('systemctl start shipmate')
+        self.check_web_untouched()
+
+    def test_a_restart_and_a_kill_leave_the_services(self):
+        main = self.property('MainPID')
+        self.sh('systemctl restart shipmate')
+        self.assertNotEqual(self.property('MainPID'), main)
+        self.check_web_untouched()
+        main = self.property('MainPID')
+        self.sh(f'kill -9 {main}')
+        self.wait(lambda: self.property('ActiveState') == 'active' and self.property('MainPID') != main, 'the next one')
+        self.check_web_untouched()
+        self.assertNotIn('KillMode', self.journal())
+
+    def test_a_crash_of_a_unit_is_noticed(self):
+        self.wait(lambda: 'of 3 services' in self.property('StatusText'), 'a look at the units')
+        self.sh('systemctl kill -s KILL shipmate-talker')
+        self.wait_told('talker: killed by SIGKILL')
+        self.sh('systemctl reset-failed shipmate-talker; systemctl start shipmate-talker')
+        self.wait_told('talker: started, not by shipmate')
+        # What we do ourselves is no news.
+        self.sh('echo restart talker >/run/talk')
+        self.wait_told('talker: restarted')
+        self.assertNotIn('talker: restarted, not by shipmate', self.journal())
+
+    def test_it_knows_itself(self):
+        self.sh('echo stop self >/run/talk')
+        self.wait_told('this is Shipmate itself: nobody would be left to start it again')
+        self.sh('echo stop-all >/run/talk; echo start-all >/run/talk')
+        self.web = self.wait(lambda: self.pid_of_web() not in (None, self.web) and self.pid_of_web(), 'web to be started again')
+        main = self.property('MainPID')
+        self.sh('echo restart self >/run/talk')
+        self.wait_told('self-deploy: asks systemd to restart shipmate.service')
+        self.wait_told('back online')
+        self.wait(lambda: self.property('ActiveState') == 'active', 'the next one')
+        self.assertNotEqual(self.property('MainPID'), main)
+        self.check_web_untouched()
+
+    def test_it_warns_of_a_unit_that_ends_services(self):
+        self.sh("printf '[Service]\nKillMode=control-group\n' >/run/systemd/system/shipmate.service.d.conf; "
+                'mkdir -p /run/systemd/system/shipmate.service.d && '
+                'mv /run/systemd/system/shipmate.service.d.conf /run/systemd/system/shipmate.service.d/kill.conf && '
+                'systemctl daemon-reload && systemctl restart shipmate')
+        self.addCleanup(self.sh, 'rm /run/systemd/system/shipmate.service.d/kill.conf; systemctl daemon-reload')
+        self.wait_told('unit shipmate.service has KillMode=control-group')
+        # A restart by systemd would end web: the program takes its own place.
+        self.web = self.wait(self.pid_of_web, 'web')
+        main = self.property('MainPID')
+        self.sh('echo restart self >/run/talk')
+        self.wait_told('back online')
+        self.assertEqual(self.property('MainPID'), main)
+        self.assertEqual(self.property('ActiveState'), 'active')
+        self.check_web_untouched()
+
+
 if __name__ == '__main__':
-    if len(sys.argv) < 3:
+    if len(sys.argv) < 4:
         sys.exit(__doc__)
     BINARY = pathlib.Path(sys.argv.pop(1)).resolve()
+    PROGRAM = pathlib.Path(sys.argv.pop(1)).resolve()
     CACHE = pathlib.Path(sys.argv.pop(1)).resolve()
     unittest.main(verbosity=2)

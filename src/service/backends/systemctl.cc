@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "base/text.h"
+#include "service/backends/unit_cache.h"
 #include "service/backends/unit_command.h"
 
 namespace shipmate::service::backends {
@@ -40,6 +41,35 @@ void SetProperty(UnitLook& look, std::string_view key, std::string_view value) {
   if (key == "ActiveEnterTimestampMonotonic") {
     look.active_since = std::chrono::microseconds(Number<std::int64_t>(value));
   }
+  if (key == "InactiveEnterTimestampMonotonic") {
+    look.inactive_since = std::chrono::microseconds(Number<std::int64_t>(value));
+  }
+  if (key == "Result") look.result = value;
+  if (key == "ExecMainCode") look.main_code = Number<int>(value);
+  if (key == "ExecMainStatus") look.main_status = Number<int>(value);
+  if (key == "Names") {
+    for (const std::string_view name : base::Split(value, ' ')) {
+      if (!name.empty()) look.names.emplace_back(name);
+    }
+  }
+}
+
+// systemctl completes a name without an ending in this way (systemctl(1), "Parameter Syntax").
+std::string WholeName(const std::string& unit) {
+  constexpr std::string_view kEndings[] = {".service", ".socket", ".device", ".mount", ".automount", ".swap",
+                                           ".target",  ".path",   ".timer",  ".slice", ".scope"};
+  const bool whole = std::ranges::any_of(kEndings, [&](std::string_view ending) { return unit.ends_with(ending); });
+  return whole ? unit : unit + ".service";
+}
+
+// A template is no unit, and systemctl gives up at the first one, whatever else it was asked for.
+Result<void> CheckUnit(const std::string& unit) {
+  if (auto named = CheckUnitName("unit", unit); !named) return named;
+  if (WholeName(unit).contains("@.")) {
+    return Fail(Errc::kInvalid,
+                fmt::format("unit {} is a template; name one of its instances, as in name@instance.service", unit));
+  }
+  return {};
 }
 
 std::vector<std::string> Systemctl(UnitScope scope) {
@@ -72,7 +102,7 @@ std::string_view WithoutRemarks(std::string_view printed) {
 }
 
 Result<void> Usable(const SystemctlOptions& options) {
-  if (auto named = CheckUnitName("unit", options.unit); !named) return named;
+  if (auto named = CheckUnit(options.unit); !named) return named;
   if (options.scope == UnitScope::kUser && options.privilege == UnitPrivilege::kSudo) {
     return Fail(Errc::kInvalid, fmt::format("unit {}: sudo and user_service exclude each other, since sudo would reach "
                                             "root's own systemd; remove one of them",
@@ -92,6 +122,7 @@ Result<std::string> StatusOf(const UnitLook& look) {
     return Fail(Errc::kInvalid, fmt::format("systemd cannot load unit {} ({}); systemctl status {} says why", look.id,
                                             look.load_state, look.id));
   }
+  if (look.active_state == "inactive" && look.load_state == "masked") return "masked";
   if (look.active_state == "active") return "running";
   if (look.active_state == "inactive") return "stopped";
   if (look.active_state == "activating") return "starting";
@@ -119,13 +150,14 @@ Task<Result<std::vector<UnitLook>>> LookAtUnits(std::vector<std::string> units, 
                                                 std::vector<std::string> environment) {
   if (units.empty()) co_return std::vector<UnitLook>{};
   for (const std::string& unit : units) {
-    if (auto named = CheckUnitName("unit", unit); !named) co_return Fail(named.error());
+    if (auto named = CheckUnit(unit); !named) co_return Fail(named.error());
   }
   UnitCommand command;
   command.argv = Systemctl(scope);
   command.argv.emplace_back("show");
   for (const char* property :
-       {"Id", "LoadState", "ActiveState", "SubState", "MainPID", "ActiveEnterTimestampMonotonic"}) {
+       {"Id", "Names", "LoadState", "ActiveState", "SubState", "MainPID", "ActiveEnterTimestampMonotonic",
+        "InactiveEnterTimestampMonotonic", "Result", "ExecMainCode", "ExecMainStatus"}) {
     command.argv.emplace_back("-p");
     command.argv.emplace_back(property);
   }
@@ -139,15 +171,46 @@ Task<Result<std::vector<UnitLook>>> LookAtUnits(std::vector<std::string> units, 
   const std::string what = command.what;
   const auto shown = co_await RunUnitCommand(std::move(command));
   if (!shown) co_return Fail(shown.error());
-  auto looks = ParseUnitLooks(*shown);
-  if (looks.size() != units.size()) {
-    co_return Fail(Errc::kProtocol, fmt::format("{}: {} units in the answer", what, looks.size()));
+  const auto looks = ParseUnitLooks(*shown);
+  std::vector<UnitLook> found;
+  for (const std::string& unit : units) {
+    const std::string name = WholeName(unit);
+    const auto look = std::ranges::find_if(looks, [&](const UnitLook& shown_look) {
+      return shown_look.id == name || std::ranges::find(shown_look.names, name) != shown_look.names.end();
+    });
+    if (look == looks.end()) co_return Fail(Errc::kProtocol, fmt::format("{}: no answer for {}", what, name));
+    found.push_back(*look);
   }
-  co_return looks;
+  co_return found;
 }
 
-SystemctlBackend::SystemctlBackend(SystemctlOptions options)
-    : options_(std::move(options)), usable_(Usable(options_)) {}
+// A change that is ours: what is seen of it is no news.
+class SystemctlBackend::ChangeScope {
+ public:
+  explicit ChangeScope(SystemctlBackend& backend) : backend_(backend) {
+    if (backend_.seat_) backend_.seat_->BeginChange();
+  }
+  ~ChangeScope() {
+    if (!backend_.seat_) return;
+    const bool looked = !backend_.last_.active_state.empty();
+    backend_.seat_->EndChange(looked ? std::optional(backend_.last_) : std::nullopt);
+  }
+  ChangeScope(const ChangeScope&) = delete;
+  ChangeScope& operator=(const ChangeScope&) = delete;
+
+ private:
+  SystemctlBackend& backend_;
+};
+
+SystemctlBackend::SystemctlBackend(SystemctlOptions options) : options_(std::move(options)), usable_(Usable(options_)) {
+  if (options_.cache && usable_) seat_ = std::make_unique<UnitSeat>(options_.cache, options_.unit);
+}
+
+SystemctlBackend::~SystemctlBackend() = default;
+
+Task<void> SystemctlBackend::Close() {
+  if (seat_) co_await seat_->Close();
+}
 
 Task<Result<UnitLook>> SystemctlBackend::Look() {
   if (!usable_) co_return Fail(usable_.error());
@@ -188,6 +251,7 @@ Task<Result<void>> SystemctlBackend::CheckStarted(std::string verb) {
 }
 
 Task<Result<Change>> SystemctlBackend::Start() {
+  const ChangeScope ours(*this);
   const auto look = co_await Look();
   if (!look) co_return Fail(look.error());
   if (const auto status = StatusOf(*look); !status) co_return Fail(status.error());
@@ -198,6 +262,7 @@ Task<Result<Change>> SystemctlBackend::Start() {
 }
 
 Task<Result<Change>> SystemctlBackend::Stop() {
+  const ChangeScope ours(*this);
   const auto look = co_await Look();
   if (!look) co_return Fail(look.error());
   if (const auto status = StatusOf(*look); !status) co_return Fail(status.error());
@@ -209,11 +274,18 @@ Task<Result<Change>> SystemctlBackend::Stop() {
 
 Task<Result<void>> SystemctlBackend::Restart() {
   if (!usable_) co_return Fail(usable_.error());
+  const ChangeScope ours(*this);
   if (auto done = co_await Command("restart"); !done) co_return Fail(std::move(done).error());
   co_return co_await CheckStarted("restart");
 }
 
 Task<Result<std::string>> SystemctlBackend::Status() {
+  if (seat_) {
+    const auto shared = co_await seat_->Look();
+    last_ = shared ? *shared : UnitLook{};
+    if (!shared) co_return Fail(shared.error());
+    co_return StatusOf(*shared);
+  }
   const auto look = co_await Look();
   if (!look) co_return Fail(look.error());
   co_return StatusOf(*look);
@@ -248,6 +320,13 @@ Adoption SystemctlBackend::TryAdopt(const State& /*saved*/) {
 }
 
 Task<Exit> SystemctlBackend::WaitForExit() {
+  if (seat_) {
+    UnitChange change = co_await seat_->NextChange();
+    co_return Exit{.status = change.status,
+                   .uptime = change.uptime,
+                   .event = std::move(change.event),
+                   .reason = std::move(change.reason)};
+  }
   boost::asio::steady_timer never(co_await boost::asio::this_coro::executor, base::SteadyTime::max());
   for (;;) co_await never.async_wait(boost::asio::use_awaitable);
 }
@@ -260,13 +339,26 @@ std::chrono::milliseconds SystemctlBackend::Uptime() const {
   return std::max(milliseconds{0}, std::chrono::duration_cast<milliseconds>(now - last_.active_since));
 }
 
+namespace {
+
+SystemctlOptions OptionsOf(const BackendContext& context) {
+  return {.unit = context.service.service_name,
+          .scope = context.service.user_service ? UnitScope::kUser : UnitScope::kSystem,
+          .privilege = context.service.sudo ? UnitPrivilege::kSudo : UnitPrivilege::kOwn,
+          .environment = context.environment,
+          .clock = context.clock};
+}
+
+}  // namespace
+
+std::unique_ptr<Backend> MakeSystemctlBackend(const BackendContext& context, UnitCaches& caches) {
+  SystemctlOptions options = OptionsOf(context);
+  options.cache = caches.For(options.scope, context);
+  return std::make_unique<SystemctlBackend>(std::move(options));
+}
+
 std::unique_ptr<Backend> MakeSystemctlBackend(const BackendContext& context) {
-  return std::make_unique<SystemctlBackend>(
-      SystemctlOptions{.unit = context.service.service_name,
-                       .scope = context.service.user_service ? UnitScope::kUser : UnitScope::kSystem,
-                       .privilege = context.service.sudo ? UnitPrivilege::kSudo : UnitPrivilege::kOwn,
-                       .environment = context.environment,
-                       .clock = context.clock});
+  return std::make_unique<SystemctlBackend>(OptionsOf(context));
 }
 
 }  // namespace shipmate::service::backends

@@ -75,6 +75,17 @@ TEST_CASE("an exit tells how, after how long, and the last lines") {
   CHECK(posted[2] == "**flash**: exited after less than 1s");
 }
 
+TEST_CASE("what happened to a unit without our doing is told with systemd's word for it") {
+  Desk desk;
+  desk.notifier.ServiceEvent(
+      "web", "failed",
+      {.exit = os::ExitStatus{.signal = 11, .core_dumped = true}, .uptime = 3min, .reason = "core-dump"});
+  desk.notifier.ServiceEvent("web", "started", {.reason = "outside"});
+  desk.notifier.ServiceEvent("web", "exited", {.exit = os::ExitStatus{.code = 0}, .reason = "success"});
+  CHECK(desk.Posted() == Names{"**web**: failed (core-dump): killed by SIGSEGV (core dumped) after 3m",
+                               "**web**: started, not by Shipmate", "**web**: exited with status 0"});
+}
+
 TEST_CASE("starts and stops are not repeated where their command is answered, exits and deploys are") {
   Desk desk;
   {

@@ -45,6 +45,7 @@ TEST_CASE("a config with every key: every field is as written") {
                                      "state_dir: ../state\n"
                                      "commands_dir: cmd\n"
                                      "prefix: \"%%\"\n"
+                                     "stop_on_exit: true\n"
                                      "discord:\n"
                                      "  guild_id: \"100000000000000001\"\n"
                                      "  channel_id: 100000000000000002\n"
@@ -73,6 +74,7 @@ TEST_CASE("a config with every key: every field is as written") {
   expected.state_dir = std::filesystem::path(dir.Path()).parent_path().string() + "/state";
   expected.commands_dir = dir / "cmd";
   expected.prefix = "%%";
+  expected.stop_on_exit = true;
   expected.discord = DiscordConfig{
       .guild_id = "100000000000000001",
       .channels = {{.id = "100000000000000002", .services = {}, .notices = {"service"}},
@@ -165,6 +167,7 @@ TEST_CASE("each problem of a config has its place and says what to do") {
       {"services_dir: [a]\n", {"1:15: services_dir: expected text, found a list"}},
       {"log_dir: {a: b}\n", {"1:10: log_dir: expected text, found a mapping"}},
       {"state_dir: \"\"\n", {"1:12: state_dir: is empty; leave the key out for the default"}},
+      {"stop_on_exit: perhaps\n", {"1:15: stop_on_exit: \"perhaps\" is neither true nor false; write true or false"}},
       {"state_dir: ~/state\n", {"1:12: state_dir: \"~\" is not expanded; write the whole path"}},
       {"log_dir: \"a\\nb\"\n", {"1:10: log_dir: must be one line without control characters"}},
       {"prefix: ops\n", {"1:9: prefix: must be 1 to 8 visible ASCII characters, the first neither letter nor digit"}},

@@ -19,7 +19,8 @@ using tests::RunTask;
 using tests::StandIns;
 
 constexpr const char* kShow =
-    "show -p Id -p LoadState -p ActiveState -p SubState -p MainPID -p ActiveEnterTimestampMonotonic --";
+    "show -p Id -p Names -p LoadState -p ActiveState -p SubState -p MainPID -p ActiveEnterTimestampMonotonic "
+    "-p InactiveEnterTimestampMonotonic -p Result -p ExecMainCode -p ExecMainStatus --";
 
 // What `systemctl show` prints; its own order of the properties, not the order asked.
 std::string Shown(const std::string& id, const std::string& load, const std::string& active,
@@ -103,10 +104,10 @@ TEST_CASE_FIXTURE(Fixture, "systemctl: each state of a unit has its word") {
 }
 
 TEST_CASE_FIXTURE(Fixture, "systemctl: a unit that is not there, or not loadable, is an error and not stopped") {
-  auto status = StatusWhen(Shown("apo.service", "not-found", "inactive", "dead"));
+  auto status = StatusWhen(Shown("api.service", "not-found", "inactive", "dead"));
   REQUIRE_FALSE(status);
   CHECK(status.error().code == Errc::kNotFound);
-  CHECK(status.error().what == "unit apo.service does not exist; check service_name in the service's file");
+  CHECK(status.error().what == "unit api.service does not exist; check service_name in the service's file");
 
   status = StatusWhen(Shown("api.service", "bad-setting", "inactive", "dead"));
   REQUIRE_FALSE(status);
@@ -118,7 +119,7 @@ TEST_CASE_FIXTURE(Fixture, "systemctl: a unit that is not there, or not loadable
   CHECK(*status == "running");
 
   auto backend = Backend();
-  programs.Write("shown", Shown("apo.service", "not-found", "inactive", "dead"));
+  programs.Write("shown", Shown("api.service", "not-found", "inactive", "dead"));
   programs.ForgetCalls();
   for (const auto& change : {RunTask(loop, backend.Start()), RunTask(loop, backend.Stop())}) {
     REQUIRE_FALSE(change);
@@ -298,7 +299,7 @@ TEST_CASE_FIXTURE(Fixture, "systemctl: nothing understood is an error, not a sta
   const auto status = StatusWhen("Warning: something\n");
   REQUIRE_FALSE(status);
   CHECK(status.error().code == Errc::kProtocol);
-  CHECK(status.error().what == "systemctl show api.service: 0 units in the answer");
+  CHECK(status.error().what == "systemctl show api.service: no answer for api.service");
 }
 
 TEST_CASE_FIXTURE(Fixture, "systemctl: the language of its answers is fixed") {
@@ -402,9 +403,26 @@ TEST_CASE_FIXTURE(Fixture, "systemctl: one look at many units") {
   CHECK(programs.TakeCalls() ==
         std::vector<std::string>{std::string("systemctl --no-ask-password ") + kShow + " a b.service c.timer"});
 
-  looks = RunTask(loop, LookAtUnits({"a", "b"}, UnitScope::kSystem, programs.Environment()));
+  looks = RunTask(loop, LookAtUnits({"a", "d"}, UnitScope::kSystem, programs.Environment()));
   REQUIRE_FALSE(looks);
-  CHECK(looks.error().what == "systemctl show of 2 units: 3 units in the answer");
+  CHECK(looks.error().code == Errc::kProtocol);
+  CHECK(looks.error().what == "systemctl show of 2 units: no answer for d.service");
+
+  programs.ForgetCalls();
+  looks = RunTask(loop, LookAtUnits({"a", "web@"}, UnitScope::kSystem, programs.Environment()));
+  REQUIRE_FALSE(looks);
+  CHECK(looks.error().what == "unit web@ is a template; name one of its instances, as in name@instance.service");
+  CHECK(programs.Calls().empty());
+
+  // Asked for by another name, in any order.
+  programs.Write("shown", Shown("b.service", "loaded", "inactive", "dead") + "\nNames=www.service a.service\n" +
+                              Shown("a.service", "loaded", "active", "running", 7));
+  looks = RunTask(loop, LookAtUnits({"www", "b"}, UnitScope::kSystem, programs.Environment()));
+  REQUIRE(looks);
+  REQUIRE(looks->size() == 2);
+  CHECK(looks->at(0).id == "a.service");
+  CHECK(looks->at(0).names == std::vector<std::string>{"www.service", "a.service"});
+  CHECK(looks->at(1).id == "b.service");
 
   programs.ForgetCalls();
   looks = RunTask(loop, LookAtUnits({}, UnitScope::kSystem, programs.Environment()));
