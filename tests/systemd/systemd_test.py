@@ -307,13 +307,15 @@ class RealSystemd(OnMachine):
 
 
 SETUP = r'''
+echo /opt/shipmate/lib >/etc/ld.so.conf.d/shipmate.conf
+ldconfig
 mkdir -p /etc/shipmate/services /etc/systemd/system/shipmate.service.d
 cat >/etc/systemd/system/shipmate.service.d/test.conf <<'END'
 [Unit]
 StartLimitIntervalSec=0
 [Service]
 User=root
-Environment=LD_LIBRARY_PATH=/opt/shipmate/lib ASAN_OPTIONS=detect_leaks=0
+Environment=ASAN_OPTIONS=detect_leaks=0
 ExecStart=
 ExecStart=/opt/shipmate/shipmate --config /etc/shipmate/config.yaml --env "" --interactive
 StandardInput=file:/run/talk
@@ -360,10 +362,10 @@ class AsUnit(OnMachine):
         return said.strip()
 
     def setUp(self):
+        self.since = self.sh('journalctl -n 0 --show-cursor -q').removeprefix('-- cursor: ')
         # Returns once the program has said that it is ready: that is what Type=notify means.
         self.sh('systemctl start shipmate || { journalctl -u shipmate -n 40 --no-pager; false; }')
         self.addCleanup(self.sh, 'systemctl stop shipmate')
-        self.since = self.sh('journalctl -n 0 --show-cursor -q').removeprefix('-- cursor: ')
         self.web = self.wait(lambda: self.pid_of_web(), 'web to run')
 
     def wait(self, condition, what, limit=60):
