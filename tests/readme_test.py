@@ -106,7 +106,7 @@ class Readme(unittest.TestCase):
         self.check_keys(keys_read(self.source('src/config/load_config.cc')) - REFUSED, 'config.yaml')
 
     def test_the_reference_of_services(self):
-        sources = self.source('src/config/load_services.cc') + self.source('src/config/process_keys.cc')
+        sources = ''.join(self.source(f'src/config/{name}.cc') for name in ('load_services', 'load_health', 'process_keys'))
         self.check_keys(keys_read(sources) - REFUSED, 'services/NAME.yaml')
 
     def test_the_reference_of_secrets(self):

@@ -304,16 +304,14 @@ class App {
 
   // Every process service that no person stopped is brought up; what lives was adopted before.
   Task<void> StartWanted() {
+    std::vector<std::string> names;
     for (const auto& view : co_await manager_->Views()) {
       if (view.kind != config::ServiceKind::kProcess || view.desired == service::Desired::kDown || view.pid != 0)
         continue;
-      background_.Spawn("start of " + view.name, StartOne(view.name));
+      names.push_back(view.name);
     }
-  }
-
-  Task<void> StartOne(std::string name) {
-    const auto reply = co_await manager_->Do(name, "start");
-    if (!reply.ok) LogError(name + ": " + reply.text);
+    const auto result = co_await manager_->StartMany(std::move(names));
+    for (const auto& [name, why] : result.failed) LogError(name + ": " + why);
   }
 
   // A chat server that is down holds nothing up for longer than this.

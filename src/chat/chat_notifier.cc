@@ -60,12 +60,16 @@ void ChatNotifier::ServiceEvent(const std::string& name, const std::string& even
     const std::string tail = CleanBlock(detail.log_tail);
     if (!tail.empty()) message.code = std::string(LastLines(tail, kTailLines));
   } else {
-    message.headline.Plain(": " + event);
+    // That it is restarted was told when it became unhealthy.
+    if (event == "restarted" && detail.reason.starts_with("unhealthy: ")) return;
+    message.headline.Plain(": " + (event == "healthy" ? "healthy again" : event));
     if (detail.reason == "outside") message.headline.Plain(", not by Shipmate");
+    if (event == "unhealthy") message.headline.Plain(": " + Shorten(detail.reason, kLongestStep));
   }
+  const bool health = event == "unhealthy" || event == "healthy";
   const std::string key = fmt::format("service:{}:{}:{}", name, detail.generation, event);
-  outbox_.Notice("service", name, detail.generation == 0 ? UniqueKey(key) : key, message,
-                 exited ? Repeat::kEverywhere : Repeat::kNotWhereAnswered);
+  outbox_.Notice("service", name, detail.generation == 0 || health ? UniqueKey(key) : key, message,
+                 exited || event == "healthy" ? Repeat::kEverywhere : Repeat::kNotWhereAnswered);
 }
 
 void ChatNotifier::DeployStarted(const std::string& name, const service::DeployDetail& detail) {

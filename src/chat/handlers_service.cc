@@ -14,6 +14,9 @@ namespace shipmate::chat {
 
 namespace {
 
+// Of a service that did not start well.
+constexpr std::size_t kTailLines = 10;
+
 /// One operation on several services at once.
 struct Batch {
   Batch(const Executor& executor, std::vector<std::string> its_names)
@@ -66,6 +69,9 @@ Task<Message> Change(const Request& request, std::string op) {
   Message message;
   if (batch->names.size() == 1) {
     message.headline.Bold(batch->names[0]).Plain(": " + batch->replies[0].text);
+    if (const std::string tail = CleanBlock(batch->replies[0].log_tail); !tail.empty()) {
+      message.code = std::string(LastLines(tail, kTailLines));
+    }
     co_return message;
   }
   message.headline.Plain(Summary(op, batch->names.size(), CountFailed(*batch)));

@@ -35,12 +35,16 @@ bool DeployFailed(const service::ServiceView& view) {
 bool IsMissing(const service::ServiceView& view) {
   return IsFailed(view) || (IsDown(view) && view.desired == service::Desired::kUp);
 }
+bool IsUnhealthy(const service::ServiceView& view) {
+  return view.health == "unhealthy";
+}
 bool WantsAttention(const service::ServiceView& view) {
-  return IsMissing(view) || DeployFailed(view) || !view.deploy.empty();
+  return IsMissing(view) || IsUnhealthy(view) || DeployFailed(view) || !view.deploy.empty();
 }
 
 std::string_view Mark(const service::ServiceView& view) {
   if (IsMissing(view)) return "\u2717";                                       // ballot x
+  if (IsUnhealthy(view)) return "\u25d0";                                     // circle half black
   if (IsRunning(view)) return "\u25cf";                                       // black circle
   if (view.state.status == "stopped" || IsDeployOnly(view)) return "\u25cb";  // white circle
   return "\u2026";                                                            // ellipsis
@@ -55,6 +59,7 @@ std::string StateText(const service::ServiceView& view) {
   std::string text = StateWord(view);
   if (IsRunning(view) && view.uptime.count() > 0) text += " " + base::FormatDuration(view.uptime);
   if (IsMissing(view) && !view.last_exit.empty()) text += ", " + view.last_exit;
+  if (IsUnhealthy(view)) text += ", unhealthy: " + Shorten(view.health_reason, kLongestReason);
   if (view.deploy == "deploying") {
     text += ", deploying " + base::FormatDuration(view.deploy_elapsed);
   } else if (!view.deploy.empty()) {
@@ -72,6 +77,7 @@ Text Line(const service::ServiceView& view) {
 // Down first, then what else wants attention.
 int Urgency(const service::ServiceView& view) {
   if (IsMissing(view)) return 0;
+  if (IsUnhealthy(view)) return 1;
   if (DeployFailed(view)) return 1;
   return view.deploy.empty() ? 3 : 2;
 }
@@ -88,6 +94,11 @@ Message StatusDetails(const service::ServiceView& view, const base::Clock& clock
   if (view.pid > 0) message.lines.emplace_back(fmt::format("pid {}", view.pid));
   if (IsRunning(view) && view.uptime.count() > 0) {
     message.lines.emplace_back("up for " + base::FormatDuration(view.uptime));
+  }
+  if (!view.health.empty()) {
+    std::string line = "health: " + view.health;
+    if (!view.health_reason.empty()) line += ": " + Shorten(view.health_reason, kLongestReason);
+    message.lines.emplace_back(std::move(line));
   }
   if (view.desired == service::Desired::kUp && !IsRunning(view)) message.lines.emplace_back("wanted: up");
   if (view.desired == service::Desired::kDown) message.lines.emplace_back("wanted: down");

@@ -106,6 +106,30 @@ struct ResourceLimits {
   bool operator==(const ResourceLimits&) const = default;
 };
 
+/// `health:` of a service: how to see that it works, not only that it runs.
+struct HealthConfig {
+  enum class Kind { kHttp, kTcp, kExec };
+  enum class OnUnhealthy { kReport, kRestart };
+  Kind kind = Kind::kHttp;
+  /// kHttp: an http or https URL, and the status expected of it; 0 = any from 200 to 299.
+  std::string url;
+  unsigned status = 0;
+  /// kTcp.
+  std::string host;
+  std::uint16_t port = 0;
+  /// kExec: the program and its arguments; exit status 0 is healthy.
+  std::vector<std::string> exec;
+  std::chrono::milliseconds interval{std::chrono::seconds(10)};
+  /// Of one probe.
+  std::chrono::milliseconds timeout{std::chrono::seconds(2)};
+  /// After a start: probes may fail, and must have succeeded once by its end.
+  std::chrono::milliseconds start_period{std::chrono::seconds(30)};
+  /// This many failures in a row make a service unhealthy.
+  unsigned threshold = 3;
+  OnUnhealthy on_unhealthy = OnUnhealthy::kReport;
+  bool operator==(const HealthConfig&) const = default;
+};
+
 /// services/<name>.yaml.
 struct ServiceConfig {
   /// File name without extension: `[A-Za-z0-9][A-Za-z0-9._-]{0,62}`, without "..".
@@ -141,6 +165,11 @@ struct ServiceConfig {
   std::chrono::milliseconds deploy_timeout{std::chrono::minutes(30)};
   /// `log_max_size:`; nullopt = as config.yaml says.
   std::optional<std::uint64_t> log_max_size;
+  std::optional<HealthConfig> health;
+  /// Services that come first when several are started; stopped in the reverse order.
+  std::vector<std::string> after;
+  /// Likewise, and a start of this one starts them, and fails without them.
+  std::vector<std::string> requires_services;
 
   bool ShouldAdopt() const { return adopt.value_or(true); }
   bool operator==(const ServiceConfig&) const = default;

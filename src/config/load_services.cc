@@ -8,8 +8,10 @@
 
 #include "base/result.h"
 #include "base/text.h"
+#include "config/dependencies.h"
 #include "config/fields.h"
 #include "config/load.h"
+#include "config/load_health.h"
 #include "config/names.h"
 #include "config/parse.h"
 #include "config/process_keys.h"
@@ -141,6 +143,19 @@ int ReadSignal(Fields& fields) {
   return number.value_or(usual);
 }
 
+std::vector<std::string> ReadNames(Fields& fields, std::string_view key, Relation relation,
+                                   std::vector<Dependency>* places) {
+  std::vector<std::string> names;
+  for (Placed& name : fields.Texts(key)) {
+    if (std::ranges::find(names, name.text) != names.end()) {
+      fields.Problem(key, name.mark, fmt::format("names {} twice", Shown(name.text)));
+    }
+    if (places != nullptr) places->push_back({.relation = relation, .on = name.text, .mark = name.mark});
+    names.push_back(std::move(name.text));
+  }
+  return names;
+}
+
 enum class Type { kByKeys, kNone };
 
 Type ReadType(Fields& fields) {
@@ -245,10 +260,9 @@ std::expected<std::vector<ServiceFile>, std::string> ListFiles(const std::string
   return files;
 }
 
-}  // namespace
-
-LoadResult<ServiceConfig> ParseService(const std::string& path, const std::string& name, std::string_view text,
-                                       const std::string& base_dir) {
+// `places`, where given, gets the services this one names.
+LoadResult<ServiceConfig> ReadService(const std::string& path, const std::string& name, std::string_view text,
+                                      const std::string& base_dir, std::vector<Dependency>* places) {
   const std::string file = std::filesystem::path(path).filename().string();
   Report report(path, fmt::format("parsing service file {}: ", base::EscapeControls(file)));
   ServiceConfig service;
@@ -275,7 +289,15 @@ LoadResult<ServiceConfig> ParseService(const std::string& path, const std::strin
     service.deploy_timeout =
         fields.Duration("deploy_timeout", seconds(1), hours(24)).value_or(ServiceConfig().deploy_timeout);
     service.log_max_size = fields.Size("log_max_size", kMinLogSize, kMaxLogSize);
+    service.after = ReadNames(fields, "after", Relation::kAfter, places);
+    service.requires_services = ReadNames(fields, "requires", Relation::kRequires, places);
     const Type type = ReadType(fields);
+    if (auto health = fields.Section("health")) {
+      service.health = ReadHealth(*health);
+      if (type == Type::kNone) {
+        fields.Problem("health", PlaceOf(fields, "health"), "has nothing to look at: `type: none` runs nothing");
+      }
+    }
     if (const Node* named = fields.Find("name")) {
       fields.Warn("name", named->key_mark, "is ignored: a service is named by its file");
     }
@@ -296,6 +318,13 @@ LoadResult<ServiceConfig> ParseService(const std::string& path, const std::strin
   return Loaded<ServiceConfig>{std::move(service), report.TakeWarnings()};
 }
 
+}  // namespace
+
+LoadResult<ServiceConfig> ParseService(const std::string& path, const std::string& name, std::string_view text,
+                                       const std::string& base_dir) {
+  return ReadService(path, name, text, base_dir, nullptr);
+}
+
 LoadResult<std::vector<ServiceConfig>> LoadServices(const std::string& dir, const std::string& base_dir) {
   const auto files = ListFiles(dir);
   if (!files) return std::unexpected(Problems{"reading services dir: " + files.error()});
@@ -303,6 +332,7 @@ LoadResult<std::vector<ServiceConfig>> LoadServices(const std::string& dir, cons
   Loaded<std::vector<ServiceConfig>> loaded;
   Problems problems;
   std::map<std::string, std::string> by_name;
+  std::vector<Declared> declared;
   for (const ServiceFile& entry : *files) {
     const std::string path = fmt::format("{}/{}", dir, entry.file);
     const std::string shown = base::EscapeControls(entry.file);
@@ -325,7 +355,10 @@ LoadResult<std::vector<ServiceConfig>> LoadServices(const std::string& dir, cons
       problems.push_back(fmt::format("reading service file {}: {}", shown, text.error().what));
       continue;
     }
-    auto service = ParseService(path, entry.name, *text, base_dir);
+    std::vector<Dependency> places;
+    auto service = ReadService(path, entry.name, *text, base_dir, &places);
+    declared.push_back({.path = path, .name = entry.name, .dependencies = std::move(places)});
+    declared.back().runs = !service || service->value.kind != ServiceKind::kNone;
     if (!service) {
       std::ranges::move(service.error(), std::back_inserter(problems));
       continue;
@@ -333,6 +366,9 @@ LoadResult<std::vector<ServiceConfig>> LoadServices(const std::string& dir, cons
     loaded.value.push_back(std::move(service->value));
     std::ranges::move(service->warnings, std::back_inserter(loaded.warnings));
   }
+  std::vector<std::string> names;
+  for (const auto& [name, file] : by_name) names.push_back(name);
+  std::ranges::move(CheckDependencies(declared, names), std::back_inserter(problems));
   if (!problems.empty()) return std::unexpected(std::move(problems));
   return loaded;
 }

@@ -17,8 +17,6 @@ namespace shipmate::service {
 namespace {
 
 constexpr std::size_t kAtOnce = 32;
-// Those that stop at the same time share their looks at all processes.
-constexpr std::size_t kStopsAtOnce = 128;
 constexpr std::size_t kShownLog = 1500;
 
 std::string NotFound(const std::string& name) {
@@ -31,15 +29,6 @@ std::optional<Op> ParseOp(const std::string& word) {
   if (word == "restart") return Op::kRestart;
   if (word == "pull") return Op::kPull;
   return std::nullopt;
-}
-
-// What the workers of a bulk operation fill; it outlives the coroutine that waits for them.
-struct Bulk {
-  std::vector<std::shared_ptr<Service>> services;
-  std::vector<OpResult> results;
-};
-Task<void> DoOne(std::shared_ptr<Bulk> bulk, std::size_t index, Op op) {
-  bulk->results[index] = co_await bulk->services[index]->Do(op, Saving::kBatched);
 }
 
 struct Viewed {
@@ -78,28 +67,6 @@ Task<void> Manager::Impl::SyncStateDir() {
   if (!synced) LogError("saving states: " + synced.error().what);
 }
 
-Task<BulkResult> Manager::Impl::DoAll(Op op) {
-  const auto bulk = std::make_shared<Bulk>();
-  for (const auto& service : All()) {
-    if (service->Config().kind != config::ServiceKind::kNone) bulk->services.push_back(service);
-  }
-  bulk->results.resize(bulk->services.size());
-  co_await RunBounded("all services", bulk->services.size(), op == Op::kStop ? kStopsAtOnce : kAtOnce,
-                      [bulk, op](std::size_t index) { return DoOne(bulk, index, op); });
-  co_await SyncStateDir();
-  BulkResult result;
-  for (std::size_t i = 0; i < bulk->services.size(); ++i) {
-    const std::string& name = bulk->services[i]->Name();
-    const OpResult& outcome = bulk->results[i];
-    if (!outcome.reply.ok) {
-      result.failed.emplace_back(name, outcome.reply.text);
-    } else {
-      (outcome.already ? result.already : result.done).push_back(name);
-    }
-  }
-  co_return result;
-}
-
 Manager::Manager(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
 Manager::~Manager() {
@@ -126,6 +93,7 @@ Task<Reply> Manager::Do(std::string name, std::string op) {
   if (op == "status") {
     auto status = co_await service->Status();
     if (!status) co_return Reply{.text = "status error: " + status.error().what};
+    if (*status == "running" && service->IsStarting()) *status = "starting";
     co_return Reply{.text = *std::move(status), .ok = true};
   }
   if (op == "logs") {
@@ -135,6 +103,15 @@ Task<Reply> Manager::Do(std::string name, std::string op) {
   }
   const auto known = ParseOp(op);
   if (!known) co_return Reply{.text = "unknown command: " + op};
+  if (*known == Op::kStop) {
+    const OpResult stopped = co_await impl_->StopAndTell(service);
+    co_return stopped.reply;
+  }
+  const bool starts = *known == Op::kStart || *known == Op::kRestart;
+  if (starts && !service->Config().requires_services.empty()) {
+    const OpResult started = co_await impl_->StartWithRequired(std::move(name), *known);
+    co_return started.reply;
+  }
   const OpResult result = co_await service->Do(*known, Saving::kSynced);
   co_return result.reply;
 }
@@ -183,6 +160,14 @@ Task<std::pair<std::size_t, std::size_t>> Manager::CountRunning() {
 
 Task<BulkResult> Manager::StartAll() {
   co_return co_await impl_->DoAll(Op::kStart);
+}
+
+Task<BulkResult> Manager::StartMany(std::vector<std::string> names) {
+  auto configs = impl_->Configs();
+  std::erase_if(configs, [&names](const config::ServiceConfig& config) {
+    return std::ranges::find(names, config.name) == names.end();
+  });
+  co_return co_await impl_->DoMany(Op::kStart, std::move(configs));
 }
 
 Task<BulkResult> Manager::StopAll() {

@@ -35,6 +35,8 @@ struct Reply {
   std::string text;
   /// The operation was done (for status and logs: could be read).
   bool ok = false;
+  /// The end of the service's log, where it tells why (raw bytes, at most 2000).
+  std::string log_tail;
 };
 
 /// What a status line shows of a service, beyond the seed's ServiceState.
@@ -50,6 +52,9 @@ struct ServiceView {
   /// "", "queued" or "deploying"; beside the status, never instead of it.
   std::string deploy;
   std::chrono::milliseconds deploy_elapsed{0};
+  /// Of a service with `health:` that runs: "", "starting", "healthy" or "unhealthy"; and why the last probe failed.
+  std::string health;
+  std::string health_reason;
 };
 
 /// Result of StartAll and StopAll.
@@ -125,6 +130,7 @@ class Manager {
   std::vector<std::string> ServiceNames() const;
   /// (running, total). Systemd units by one cached, batched look.
   Task<std::pair<std::size_t, std::size_t>> CountRunning();
+  /// In the order that services ask for (`after`, `requires`), side by side where it allows that.
   Task<BulkResult> StartAll();
   Task<BulkResult> StopAll();
   /// Before an end that is to leave nothing running: stops every process service, and cancels running deploys. What is
@@ -132,6 +138,8 @@ class Manager {
   Task<void> HaltAll();
   /// A deploy runs or waits.
   bool Deploying() const;
+  /// Those of `names` that are there and run something.
+  Task<BulkResult> StartMany(std::vector<std::string> names);
   /// All services whose repo and branch fit, sorted. Spellings of one repository (https, ssh, `.git`, letter case) are
   /// one; an empty repo or branch never fits.
   std::vector<std::string> FindServicesByRepo(std::string_view repo, std::string_view branch) const;

@@ -29,7 +29,16 @@ class Manager::Impl {
 
   std::shared_ptr<Service> Find(const std::string& name) const;
   std::vector<std::shared_ptr<Service>> All() const;
+  /// What runs something, by name.
+  std::vector<config::ServiceConfig> Configs() const;
   Task<BulkResult> DoAll(Op op);
+  /// In order, side by side where the order allows it; what is not among `configs` is not waited for. REQUIRES: they
+  /// are services of ours.
+  Task<BulkResult> DoMany(Op op, std::vector<config::ServiceConfig> configs);
+  /// Start or restart of `name`; what it requires is started first where it is down. REQUIRES: `name` is known.
+  Task<OpResult> StartWithRequired(std::string name, Op op);
+  /// A stop that says who is left without.
+  Task<OpResult> StopAndTell(std::shared_ptr<Service> service);
   Task<ReloadResult> Apply(std::vector<config::ServiceConfig> configs);
   std::uint64_t NextDeployId();
 

@@ -25,8 +25,8 @@ struct EventDetail {
   std::optional<os::ExitStatus> exit;
   std::chrono::milliseconds uptime{0};
   std::string log_tail;
-  /// For what happened to a unit without our doing: the unit manager's word for its end ("exit-code"), "outside" for a
-  /// start.
+  /// For `unhealthy`: why. For `restarted` and `stopped` because of that: "unhealthy: ...". For what happened to a unit
+  /// without our doing: the unit manager's word for its end ("exit-code"), "outside" for a start.
   std::string reason;
 
   bool operator==(const EventDetail&) const = default;
@@ -47,7 +47,8 @@ struct DeployDetail {
 class Notifier {
  public:
   virtual ~Notifier() = default;
-  /// `event` is one of started, stopped, restarted, exited, failed; failed is a unit's end that its manager calls so.
+  /// `event` is one of started, stopped, restarted, exited, failed, unhealthy, healthy (again); failed is a unit's end
+  /// that its manager calls so.
   virtual void ServiceEvent(const std::string& name, const std::string& event, const EventDetail& detail) = 0;
   virtual void DeployStarted(const std::string& name, const DeployDetail& detail) = 0;
   virtual void DeploySucceeded(const std::string& name, const std::string& output, const DeployDetail& detail) = 0;

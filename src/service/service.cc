@@ -32,6 +32,10 @@ Service::Service(ServiceContext& context, config::ServiceConfig config, State sa
       state_(std::move(saved)),
       observed_("unknown"),
       ops_(context.executor),
+      health_(context.executor, *context.clock,
+              {.news = [this](HealthMachine::News news, const std::string& reason) { TellHealth(news, reason); },
+               .restart = [this] { ops_.Push(std::make_shared<Request>(context_.executor, Op::kCure)); },
+               .runs = [this] { return UnitRuns(); }}),
       loop_(context.executor),
       watch_(context.executor),
       side_(context.executor) {
@@ -63,6 +67,7 @@ void Service::MakeBackend() {
 void Service::Run() {
   loop_.Spawn(Name(), Loop());
   watch_.Spawn(Name() + ": exits", WatchExits(backend_));
+  WatchFoundHealth();
   const bool external = config_.kind == ServiceKind::kSystemd || config_.kind == ServiceKind::kLaunchd;
   // Ourselves too, we would restart at every start.
   if (external && !config_.ShouldAdopt() && !backend_->IsOurselves()) renew_due_ = true;
@@ -94,6 +99,7 @@ Task<void> Service::WatchExits(std::shared_ptr<Backend> backend) {
   while (true) {
     const Exit exit = co_await backend->WaitForExit();
     last_exit_ = exit.IsEnd() ? exit.status.Describe() : "";
+    if (exit.IsEnd() && exit.generation >= state_.generation) EndHealth(HealthWatch::End::kOther, last_exit_);
     exits_.push_back(exit);
     if (!changing_) co_await ReportExits();
   }
@@ -139,6 +145,7 @@ void Service::Emit(const std::string& event) {
   EventDetail detail;
   detail.generation = IsProcess() ? state_.generation : 0;
   detail.pid = backend_->Pid();
+  detail.reason = cause_;
   Emit(event, detail);
 }
 
@@ -161,13 +168,16 @@ Task<OpResult> Service::Do(Op op, Saving saving) {
   request->saving = saving;
   ops_.Push(request);
   co_await request->done.Wait();
+  co_await ConfirmStart(op, request->result);
   co_return request->result;
 }
 
 Task<OpResult> Service::Configure(config::ServiceConfig config) {
   if (config.kind == config_.kind && config_.RunsAlike(config)) {
+    const bool same_health = config.health == config_.health;
     config_ = std::move(config);
     backend_->Configure(config_);
+    if (!same_health) WatchFoundHealth();
     co_return OpResult{.reply = {.ok = true}, .already = true};
   }
   const auto request = std::make_shared<Request>(context_.executor, Op::kReconfigure);
@@ -240,6 +250,8 @@ Task<OpResult> Service::Dispatch(std::shared_ptr<Request> request) {
       co_return co_await Pull();
     case Op::kRenew:
       co_return co_await Renew();
+    case Op::kCure:
+      co_return co_await Cure();
     case Op::kReconfigure:
       co_return co_await Reconfigure(std::move(request->config));
     case Op::kRetire:
@@ -283,6 +295,9 @@ Task<ServiceView> Service::View() {
   view.pid = backend_->Pid();
   view.uptime = backend_->Uptime();
   if (view.pid == 0) view.last_exit = last_exit_;
+  view.health = ToString(health_.word());
+  view.health_reason = health_.Reason();
+  if (view.health == "starting" && view.state.status == "running") view.state.status = "starting";
   if (deploying_) {
     view.deploy = "deploying";
     view.deploy_elapsed = DeployElapsed();
@@ -295,6 +310,7 @@ Task<ServiceView> Service::View() {
 void Service::BeginClose() {
   closing_ = true;
   ops_.Close();
+  health_.Ended(HealthWatch::End::kOther, "shipmate ends");
   if (cancel_ && cancel_reason_ == CancelReason::kNone) {
     cancel_reason_ = CancelReason::kShutdown;
     cancel_->Cancel();
@@ -313,7 +329,8 @@ Task<void> Service::FinishClose() {
   if (!co_await loop_.Join(kCloseGrace)) loop_.Cancel();
   watch_.Cancel();
   const bool ended = co_await loop_.Join(kCloseLimit);
-  const bool unwatched = co_await watch_.Join(kCloseLimit) && co_await side_.Join(kCloseLimit);
+  const bool unwatched =
+      co_await watch_.Join(kCloseLimit) && co_await side_.Join(kCloseLimit) && co_await health_.Join(kCloseLimit);
   if (!ended || !unwatched) LogError(Name() + ": its loop did not end");
   // Whatever the loop was cut off from still gets its answer, and its report.
   std::vector<std::shared_ptr<Request>> cut_off{std::exchange(current_, nullptr)};

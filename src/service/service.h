@@ -59,6 +59,7 @@
 #include "deploy/runner.h"
 #include "service/backend.h"
 #include "service/census.h"
+#include "service/health_watch.h"
 #include "service/manager.h"
 #include "service/notifier.h"
 #include "service/state.h"
@@ -97,6 +98,7 @@ enum class Op {
   kPull,
   // Our own:
   kRenew,       ///< `adopt: false` at start-up: what was found is replaced
+  kCure,        ///< unhealthy, and to be restarted for it
   kFinishStop,  ///< at start-up: a stop that was begun before we died
   kReconfigure,
   kRetire,
@@ -138,7 +140,10 @@ class Service {
   /// Starts the loop: it first ends leftovers and reports what happened while nobody watched.
   void Run();
 
+  /// A start or restart is done when the service is healthy, where that can be told.
   Task<OpResult> Do(Op op, Saving saving);
+  /// For who requires it: an error says why it cannot be relied upon.
+  Task<Result<void>> AwaitHealthy() { return health_.AwaitHealthy(); }
   /// Puts `config` into force; its outcome is empty, or tells why not. Waits for a restart, but not for a deploy.
   Task<OpResult> Configure(config::ServiceConfig config);
   /// The service is no longer configured: its process is stopped, its loop ended, its file removed.
@@ -148,6 +153,8 @@ class Service {
   Result<DeployTicket> RequestDeploy(DeployRequest request);
   Result<void> CancelDeploy();
 
+  /// Started, and not healthy yet.
+  bool IsStarting() const { return health_.word() == HealthMachine::Word::kStarting; }
   const std::string& Name() const { return config_.name; }
   const config::ServiceConfig& Config() const { return config_; }
   /// The backend's word, asked for now.
@@ -188,11 +195,23 @@ class Service {
   Task<OpResult> Restart(Saving saving);
   Task<OpResult> Pull();
   Task<OpResult> Renew();
+  Task<OpResult> Cure();
   Task<OpResult> Reconfigure(config::ServiceConfig config);
   Task<OpResult> RetireProcess();
   Task<OpResult> HaltProcess();
 
   void DropWaiting();
+  ProberOptions HealthSettings() const;
+  /// After a start.
+  void WatchHealth();
+  /// What runs now, if anything, is watched by the settings in force.
+  void WatchFoundHealth();
+  void EndHealth(HealthWatch::End end, std::string why);
+  void TellHealth(HealthMachine::News news, const std::string& reason);
+  Task<bool> UnitRuns();
+  /// Waits until a start that went well is healthy; else `result` fails.
+  Task<void> ConfirmStart(Op op, OpResult& result);
+
   Task<void> RunDeploy(Deploy deploy);
   Task<deploy::StepsResult> RunDeploySteps();
   Task<void> ConcludeDeploy(Deploy deploy, deploy::StepsResult steps);
@@ -250,6 +269,10 @@ class Service {
   bool died_unseen_ = false;
   bool interrupted_ = false;
   bool save_at_start_ = false;
+
+  HealthWatch health_;
+  /// Goes with the events of the operation under way, see EventDetail::reason.
+  std::string cause_;
 
   async::TaskGroup loop_;
   async::TaskGroup watch_;

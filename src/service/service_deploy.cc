@@ -11,6 +11,13 @@
 
 namespace shipmate::service {
 
+namespace {
+
+// Of the log of a service that did not become healthy.
+constexpr std::size_t kUnhealthyTail = 2000;
+
+}  // namespace
+
 std::chrono::milliseconds Service::DeployElapsed() const {
   return std::chrono::duration_cast<std::chrono::milliseconds>(context_.clock->Now() - deploy_began_);
 }
@@ -114,9 +121,18 @@ Task<void> Service::ConcludeDeploy(Deploy deploy, deploy::StepsResult steps) {
   if (restarts) {
     changing_ = true;
     co_await ReportExits();
-    const auto restarted = co_await backend_->Restart();
+    EndHealth(HealthWatch::End::kOther, "it was restarted");
+    auto restarted = co_await backend_->Restart();
     changing_ = false;
     state_.starting = false;
+    if (restarted) {
+      WatchHealth();
+      co_await ReportExits();
+      restarted = co_await health_.AwaitHealthy();
+      if (!restarted && closing_) restarted = Fail(Errc::kClosed, "interrupted by shutdown");
+      if (!restarted && !steps.output.empty() && !steps.output.ends_with('\n')) steps.output += "\n";
+      if (!restarted) steps.output += (co_await Logs(kUnhealthyTail)).value_or("");
+    }
     if (!restarted) {
       std::string output = std::move(steps.output);
       if (!output.empty() && !output.ends_with('\n')) output += "\n";

@@ -39,7 +39,10 @@ Task<OpResult> Service::Start(Saving saving) {
     if (!wanted) co_await SaveOrSay(saving, text);
     co_return Already(std::move(text));
   }
-  if (started) last_exit_.clear();
+  if (started) {
+    last_exit_.clear();
+    WatchHealth();
+  }
   std::string text = started ? "started" : "start failed: " + started.error().what;
   co_await SaveOrSay(saving, text);
   if (!started) co_return Failed(std::move(text));
@@ -57,7 +60,9 @@ Task<OpResult> Service::Stop(Saving saving) {
   // On disk before anything is signalled: if we die in the middle, the next run finishes it.
   // A failure is met again by the save at the end.
   if (!wanted && backend_->Pid() != 0) (void)co_await Save(Saving::kBatched);
+  EndHealth(HealthWatch::End::kStopped, "it was stopped");
   const auto stopped = co_await backend_->Stop();
+  if (!stopped) WatchFoundHealth();
   if (stopped && *stopped == Change::kAlready) {
     std::string text = "already stopped";
     if (!wanted) co_await SaveOrSay(saving, text);
@@ -79,11 +84,13 @@ Task<OpResult> Service::Restart(Saving saving) {
   }
   renew_due_ = false;
   state_.desired = Desired::kUp;
+  EndHealth(HealthWatch::End::kOther, "it was restarted");
   const auto restarted = co_await backend_->Restart();
   state_.starting = false;
   if (restarted) {
     state_.last_restart = context_.clock->WallNow();
     last_exit_.clear();
+    WatchHealth();
   }
   std::string text = restarted ? "restarted" : "restart failed: " + restarted.error().what;
   co_await SaveOrSay(saving, text);
@@ -118,6 +125,7 @@ Task<OpResult> Service::Renew() {
   // A person's word since then goes first.
   if (!std::exchange(renew_due_, false)) co_return Already("");
   if (!IsProcess()) co_return co_await Restart(Saving::kSynced);
+  EndHealth(HealthWatch::End::kOther, "it was replaced");
   const auto stopped = co_await backend_->Stop();
   if (!stopped) {
     LogError(fmt::format("{}: stopping the process of the last run: {}", Name(), stopped.error().what));
@@ -132,8 +140,10 @@ Task<OpResult> Service::Renew() {
 Task<OpResult> Service::Reconfigure(config::ServiceConfig config) {
   const bool was_process = IsProcess();
   const bool ran = backend_->Pid() != 0;
+  health_.Ended(HealthWatch::End::kOther, "it was reconfigured");
   if (was_process) {
     if (const auto stopped = co_await backend_->Stop(); !stopped) {
+      WatchFoundHealth();
       co_return Failed("keeps its old settings: stop failed: " + stopped.error().what);
     }
   }
@@ -157,11 +167,13 @@ Task<OpResult> Service::Reconfigure(config::ServiceConfig config) {
     Emit("stopped");
     co_return Failed(started.reply.text);
   }
+  WatchFoundHealth();
   co_await SaveQuietly();
   co_return Already("");
 }
 
 Task<OpResult> Service::RetireProcess() {
+  health_.Ended(HealthWatch::End::kStopped, "it is no longer configured");
   if (!IsProcess()) co_return Done("");
   const auto stopped = co_await backend_->Stop();
   if (!stopped) {
@@ -176,6 +188,7 @@ Task<OpResult> Service::RetireProcess() {
 // What a person wants stays as it is, so that the next start brings it up again.
 Task<OpResult> Service::HaltProcess() {
   if (!IsProcess()) co_return Already("");
+  EndHealth(HealthWatch::End::kStopped, "it was stopped");
   const auto stopped = co_await backend_->Stop();
   if (!stopped) {
     LogError(fmt::format("{}: stopping it before shipmate ends: {}", Name(), stopped.error().what));
