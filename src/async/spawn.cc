@@ -2,8 +2,8 @@
 
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/dispatch.hpp>
 #include <boost/asio/error.hpp>
-#include <boost/asio/post.hpp>
 #include <boost/system/system_error.hpp>
 #include <exception>
 #include <vector>
@@ -38,31 +38,37 @@ void Spawn(const Executor& executor, std::string name, Task<void> task) {
 }
 
 void TaskGroup::Spawn(std::string name, Task<void> task) {
-  const auto member = members_.emplace(members_.end());
-  member->name = std::move(name);
+  const auto member = members_->insert(members_->end(), std::make_shared<Member>());
+  (*member)->name = std::move(name);
   boost::asio::co_spawn(
       executor_, std::move(task),
       boost::asio::bind_cancellation_slot(
-          member->cancel.slot(), [this, member](std::exception_ptr failure) { Ended(member, std::move(failure)); }));
+          (*member)->cancel.slot(), [this, member](std::exception_ptr failure) { Ended(member, std::move(failure)); }));
 }
 
-void TaskGroup::Ended(std::list<Member>::iterator member, std::exception_ptr failure) {
-  const std::string name = member->name;
-  members_.erase(member);
+void TaskGroup::Ended(Members::iterator member, std::exception_ptr failure) {
+  const std::string name = (*member)->name;
+  members_->erase(member);
   const bool failed = LogFailure(name, failure);
-  if (members_.empty() && emptied_) emptied_->Set();
+  if (members_->empty() && emptied_) emptied_->Set();
   if (failed && on_failure_) on_failure_(name);
 }
 
 void TaskGroup::Cancel() {
-  // A member that ends at once erases itself: walk over what was there at the call.
-  std::vector<std::list<Member>::iterator> current;
-  for (auto member = members_.begin(); member != members_.end(); ++member) current.push_back(member);
-  for (const auto& member : current) member->cancel.emit(boost::asio::cancellation_type::terminal);
+  // On the loop, where a cancellation reaches its member at once: from elsewhere it would be posted, and might find a
+  // member that has ended meanwhile. One that ends may end others, and the group with them.
+  boost::asio::dispatch(executor_, [group = std::weak_ptr(members_)] {
+    const auto alive = group.lock();
+    if (!alive) return;
+    const std::vector<std::weak_ptr<Member>> current(alive->begin(), alive->end());
+    for (const auto& weak : current) {
+      if (const auto member = weak.lock()) member->cancel.emit(boost::asio::cancellation_type::terminal);
+    }
+  });
 }
 
 Task<bool> TaskGroup::Join(std::chrono::milliseconds limit) {
-  if (members_.empty()) co_return true;
+  if (members_->empty()) co_return true;
   if (!emptied_ || emptied_->IsSet()) emptied_ = std::make_shared<Event>(executor_);
   const auto emptied = emptied_;
   co_return co_await emptied->WaitFor(limit);

@@ -22,7 +22,7 @@ void Spawn(const Executor& executor, std::string name, Task<void> task);
 /// ended, before the group is destroyed. Members may spawn further members.
 class TaskGroup {
  public:
-  explicit TaskGroup(Executor executor) : executor_(std::move(executor)) {}
+  explicit TaskGroup(Executor executor) : executor_(std::move(executor)), members_(std::make_shared<Members>()) {}
   TaskGroup(const TaskGroup&) = delete;
   TaskGroup& operator=(const TaskGroup&) = delete;
 
@@ -33,7 +33,7 @@ class TaskGroup {
   void Cancel();
   /// Waits until no member is left; true, or false when `limit` ran out first.
   Task<bool> Join(std::chrono::milliseconds limit);
-  std::size_t Size() const { return members_.size(); }
+  std::size_t Size() const { return members_->size(); }
 
  private:
   struct Member {
@@ -41,10 +41,12 @@ class TaskGroup {
     boost::asio::cancellation_signal cancel;
   };
 
-  void Ended(std::list<Member>::iterator member, std::exception_ptr failure);
+  using Members = std::list<std::shared_ptr<Member>>;
+
+  void Ended(Members::iterator member, std::exception_ptr failure);
 
   Executor executor_;
-  std::list<Member> members_;
+  std::shared_ptr<Members> members_;
   std::function<void(const std::string&)> on_failure_;
   std::shared_ptr<Event> emptied_;
 };
