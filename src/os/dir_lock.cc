@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <poll.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/types.h>
@@ -41,8 +42,10 @@ bool IsStillNamed(int fd, const std::string& path) {
 Result<DirLock> DirLock::Take(const std::string& dir) {
   const std::string path = dir + "/lock";
   const std::string attempt = "locking state directory " + dir;
-  // More than one turn only if somebody removes the file just while we lock it: then we hold a lock on nothing.
-  constexpr int kTries = 10;
+  // More than one turn if somebody removes the file just while we lock it (then we hold a lock on nothing), or if the
+  // one named in it is dead: a child of his, between its creation and its exec, holds the lock for a moment longer.
+  constexpr int kTries = 100;
+  constexpr int kPauseMs = 10;
   for (int turn = 0; turn < kTries; ++turn) {
     UniqueFd fd(internal::RetryInterrupted(
         [&] { return ::open(path.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0600); }));
@@ -52,8 +55,12 @@ Result<DirLock> DirLock::Take(const std::string& dir) {
     if (!S_ISREG(info.st_mode)) return Fail(Errc::kInvalid, fmt::format("{}: {} is not a regular file", attempt, path));
     if (internal::RetryInterrupted([&] { return ::flock(fd.Get(), LOCK_EX | LOCK_NB); }) != 0) {
       if (errno != EWOULDBLOCK) return FailErrno(errno, attempt);
-      return Fail(Errc::kBusy,
-                  fmt::format("state directory {} is in use by another shipmate{}", dir, HolderPhrase(fd.Get())));
+      const std::string holder = HolderPhrase(fd.Get());
+      if (holder.empty() && turn + 1 < kTries) {
+        ::poll(nullptr, 0, kPauseMs);
+        continue;
+      }
+      return Fail(Errc::kBusy, fmt::format("state directory {} is in use by another shipmate{}", dir, holder));
     }
     if (!IsStillNamed(fd.Get(), path)) continue;
     const std::string pid = std::to_string(::getpid()) + "\n";

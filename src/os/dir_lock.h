@@ -12,7 +12,8 @@ namespace shipmate::os {
 
 class DirLock {
  public:
-  /// Takes the lock, or fails with kBusy: `state directory /x is in use by another shipmate (pid 123)`. Does not wait.
+  /// Takes the lock, or fails with kBusy: `state directory /x is in use by another shipmate (pid 123)`. Does not wait
+  /// for a living holder; for what a dead one left in the making (a child not yet at its exec), a second at most.
   /// The descriptor is close-on-exec, so that no child keeps the lock alive.
   static Result<DirLock> Take(const std::string& dir);
 

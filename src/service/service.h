@@ -6,40 +6,39 @@
 //
 // What an event does, by what the service is doing:
 //
-//   event          | idle                          | changing (start, stop, restart)     | deploying, steps
-//   ---------------+-------------------------------+-------------------------------------+-------------------------------
-//   start          | up := wanted; started, or     | waits its turn                      | "busy: deploying for 12s"
-//                  | "already running" (no event)  |                                     |
-//   stop           | down := wanted; stopped, or   | waits its turn                      | "busy: ..." and how to
-//   cancel
-//                  | "already stopped" (no event)  |                                     |
-//   restart        | up := wanted; restarted       | waits its turn                      | "busy: ..."
-//   pull           | git pull                      | waits its turn                      | "busy: ..."
-//   deploy request | begins                        | begins when no operation waits      | waits; merged if one waits
-//   cancel deploy  | not found                     | not found                           | the step is killed
-//   exit           | exited, once for an instance  | exited after it; not reported at    | exited at once
-//                  |                               | all if it is what stop asked for    |
-//   settings,      | in force at once, same        | the same                            | the same; the deploy keeps
-//     run alike    | process                       |                                     | its steps
-//   settings, run  | stopped by the old settings,  | waits its turn                      | waits for the end
-//     differently  | started by the new if it ran  |                                     |
-//   removal        | a process is stopped, a unit  | waits its turn                      | the deploy is cancelled
-//   first
-//                  | is forgotten                  |                                     |
-//   shutdown       | saved; the process goes on    | is given a moment, then abandoned   | ends as "interrupted"
+// clang-format off
+//   event            | idle                          | changing (start, stop, ...)   | deploying, steps
+//   -----------------+-------------------------------+-------------------------------+--------------------------
+//   start            | up := wanted; started, or     | waits its turn                | "busy: deploying for 12s"
+//                    | "already running" (no event)  |                               |
+//   stop             | down := wanted; stopped, or   | waits its turn                | "busy: ...", and how to
+//                    | "already stopped" (no event)  |                               | cancel the deploy
+//   restart          | up := wanted; restarted       | waits its turn                | "busy: ..."
+//   pull             | git pull                      | waits its turn                | "busy: ..."
+//   deploy request   | begins                        | begins when no operation      | waits; merged if one
+//                    |                               | waits                         | waits already
+//   cancel deploy    | not found                     | not found                     | the step is killed
+//   exit             | exited, once for an instance  | exited after it; not at all   | exited at once
+//                    |                               | if it is what stop asked for  |
+//   settings that    | in force at once, same        | the same                      | the same; the deploy
+//   run alike        | process                       |                               | keeps its steps
+//   settings that    | stopped by the old settings,  | waits its turn                | waits for the end
+//   run differently  | started by the new if it ran  |                               |
+//   removal          | a process is stopped, a unit  | waits its turn                | the deploy is cancelled
+//                    | is forgotten                  |                               | first
+//   shutdown         | saved; the process goes on    | given a moment, then given up | ends as "interrupted"
 //
 // and by what is wanted and what is:
 //
-//   wanted | process | start          | stop           | restart   | a deploy's end       | exit          | found at
-//   start-up
-//   -------+---------+----------------+----------------+-----------+----------------------+---------------+------------------
-//   unset  | none    | started        | already stopped| restarted | started              | -             | left alone
-//   unset  | running | already running| stopped        | restarted | restarted            | exited        | adopted
-//   up     | none    | started        | already stopped| restarted | started              | -             | reported if
-//   it died up     | running | already running| stopped        | restarted | restarted            | exited        |
-//   adopted down   | none    | started        | already stopped| restarted | left stopped         | -             |
-//   left alone down   | running | already running| stopped        | restarted | left as it is        | exited        |
-//   stopped
+//   wanted | process | start           | stop            | restart   | a deploy's end | exit    | found at start-up
+//   -------+---------+-----------------+-----------------+-----------+----------------+---------+----------------------
+//   unset  | none    | started         | already stopped | restarted | started        | -       | left alone
+//   unset  | running | already running | stopped         | restarted | restarted      | exited  | adopted
+//   up     | none    | started         | already stopped | restarted | started        | -       | reported if it died
+//   up     | running | already running | stopped         | restarted | restarted      | exited  | adopted
+//   down   | none    | started         | already stopped | restarted | left stopped   | -       | left alone
+//   down   | running | already running | stopped         | restarted | left as it is  | exited  | stopped
+// clang-format on
 //
 // (start and restart make "up" wanted, stop makes "down" wanted, whatever comes of them.) State is saved before an
 // event is announced, and events are announced before an operation is answered.
