@@ -14,7 +14,7 @@ namespace shipmate::base {
 
 namespace {
 
-constexpr std::size_t kQueuedRecords = 8192;
+constexpr std::size_t kQueuedRecords = 1024;
 
 struct LogState {
   std::shared_ptr<spdlog::details::thread_pool> writer;
