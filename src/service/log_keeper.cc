@@ -134,7 +134,8 @@ Task<void> LogKeeper::Look(Scope scope, Compaction compaction) {
   for (const std::string& problem : report.problems) Say(problem);
   grown_ = 0;
   if (!report.current) {
-    if (writing_ && !ended_) Say(fmt::format("its log {} is gone; its further output is lost until it is restarted", path_));
+    if (writing_ && !ended_)
+      Say(fmt::format("its log {} is gone; its further output is lost until it is restarted", path_));
     co_return;
   }
   const os::FileUse& use = *report.current;
