@@ -290,8 +290,8 @@ Result<os::UniqueFd> ProcessBackend::Launch(const os::ExecSettings& settings) {
 void ProcessBackend::Hold(std::shared_ptr<Instance> instance, LogKeeper::Log log) {
   instance_ = instance;
   if (!log_path_.empty()) keeper_.Follow(log_path_, log);
-  watchers_.Spawn(context_.service.name + ": watching pid " + std::to_string(instance->identity.pid),
-                  Watch(std::move(instance)));
+  const std::string name = context_.service.name + ": watching pid " + std::to_string(instance->identity.pid);
+  watchers_.Spawn(name, Watch(std::move(instance)));
 }
 
 // Not given up when we are short of descriptors: a service nobody watches would be shown as running for ever.
@@ -523,7 +523,7 @@ Adoption ProcessBackend::TryAdopt(const State& saved) {
 // given its name now.
 std::string ProcessBackend::AdoptedLog(const os::ProcessState& recorded, const std::string& state_path) const {
   const std::string& name = context_.service.name;
-  const std::string output = os::ReadFdTarget(recorded.pid, kStandardOutput).value_or("");
+  std::string output = os::ReadFdTarget(recorded.pid, kStandardOutput).value_or("");
   if (!output.empty() && (output == recorded.log_path || IsLogName(output, name))) return output;
   if (output.starts_with(os::AbsolutePath(context_.log_dir) + "/" + name + ".")) {
     if (auto renamed = AdoptStartingLog(output, context_.log_dir, name, recorded.pid)) return *std::move(renamed);
