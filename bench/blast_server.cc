@@ -31,7 +31,10 @@ constexpr std::uint64_t kFirstId = 1'400'000'000'000'000'000;
 constexpr std::size_t kSequenceWidth = 9;
 constexpr std::size_t kIdWidth = 19;
 constexpr std::size_t kPiece = 256 * 1024;
-constexpr int kCommandGap = 22;
+constexpr int kSteadyGap = 22;
+constexpr int kBurstGap = 1;
+constexpr std::size_t kBurst = 40;
+constexpr int kBurstEvery = 1100;
 constexpr int kAnswerLimit = 10'000;
 constexpr std::size_t kWarmUpCommands = 20;
 
@@ -320,11 +323,18 @@ void BlastServer::Blast(std::size_t count, std::size_t runs, FieldOrder order) {
   }
 }
 
-std::vector<double> BlastServer::Command(const std::string& command, std::size_t count) {
+std::vector<double> BlastServer::Command(const std::string& command, std::size_t count, Pace pace) {
   std::vector<double> times;
+  auto burst = steady_clock::now();
   for (std::size_t i = 0; i < count + kWarmUpCommands; ++i) {
-    const auto gap = steady_clock::now() + std::chrono::milliseconds(kCommandGap);
-    while (steady_clock::now() < gap) Poll(kCommandGap);
+    auto next = steady_clock::now() + std::chrono::milliseconds(pace == Pace::kSteady ? kSteadyGap : kBurstGap);
+    if (pace == Pace::kBursts && i % kBurst == 0) {
+      next = std::max(next, burst);
+      burst = next + std::chrono::milliseconds(kBurstEvery);
+    }
+    for (auto now = steady_clock::now(); now < next; now = steady_clock::now()) {
+      Poll(static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(next - now).count()));
+    }
     const std::size_t before = posts_;
     const auto begin = steady_clock::now();
     Say(command);

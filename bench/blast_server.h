@@ -27,6 +27,11 @@ enum class FieldOrder {
   kChannelLate,   ///< as servers tend to send them: the channel is behind the author's membership and the text
 };
 
+enum class Pace {
+  kBursts,  ///< 40 commands a millisecond apart, once a second: the machine is awake
+  kSteady,  ///< one every 22 ms: the machine goes to sleep before each, and caches belong to others by then
+};
+
 class BlastServer {
  public:
   BlastServer();
@@ -40,9 +45,9 @@ class BlastServer {
   /// `runs` times `count` messages in kOtherChannel, after an unmeasured fifth of one.
   void Blast(std::size_t count, std::size_t runs, FieldOrder order);
   /// Says `command` in kChannel `count` times, each time waiting for the post that answers it; microseconds from before
-  /// the frame was written until the request was read. The commands are 22 ms apart, so that a client which keeps
-  /// Discord's limit of 50 requests a second never waits for it.
-  std::vector<double> Command(const std::string& command, std::size_t count);
+  /// the frame was written until the request was read. A few more come before, uncounted. At the given pace a client
+  /// that keeps Discord's limit of 50 requests a second never waits for it.
+  std::vector<double> Command(const std::string& command, std::size_t count, Pace pace);
   void Over() { Say(kOver); }
   /// Answers until the client is gone, at most `seconds`.
   void WaitForEnd(int seconds);

@@ -35,6 +35,7 @@
 #include "bench/blast_server.h"
 #include "bench/figures.h"
 #include "bench/temp_dir.h"
+#include "bench/wire_watch.h"
 #include "chat/dispatcher.h"
 #include "chat/hub.h"
 #include "chat/outbox.h"
@@ -202,15 +203,21 @@ struct Order {
   std::size_t count = 0;
   std::size_t runs = 1;
   FieldOrder fields = FieldOrder::kChannelLate;
+  Pace pace = Pace::kBursts;
 };
+
+std::string VariantOf(const Order& order) {
+  if (order.events) return order.fields == FieldOrder::kChannelEarly ? "channel_early" : "channel_late";
+  return order.pace == Pace::kBursts ? "bursts" : "steady";
+}
 
 void Serve(BlastServer& server, const Order& order) {
   server.WaitForIdentify(kPatience);
   if (order.events) {
     server.Blast(order.count, order.runs, order.fields);
   } else {
-    const auto times = server.Command(kCommand, order.count);
-    const std::string variant = order.serve ? "peer" : "";
+    const auto times = server.Command(kCommand, order.count, order.pace);
+    const std::string variant = VariantOf(order);
     Print({.bench = "commands", .what = "command_to_rest", .variant = variant, .n = order.count, .unit = "us"}, times);
     Print({.bench = "commands", .what = "command_to_rest_p99", .variant = variant, .n = order.count, .unit = "us"},
           {Percentile(times, 99)});
@@ -229,6 +236,29 @@ int ServeAndReport(BlastServer& server, const Order& order) {
   }
 }
 
+// What the client itself can tell.
+void PrintOwn(const Client& client, const Order& order) {
+  const auto print = [&](const char* what, const char* unit, std::vector<double> values) {
+    Print({.bench = order.events ? "events" : "commands",
+           .what = what,
+           .variant = VariantOf(order),
+           .n = order.count,
+           .unit = unit},
+          std::move(values));
+  };
+  if (order.events) {
+    print("cpu_per_event", "us", client.Inbox().CpuPerEvent());
+    print("rate", "1/s", client.Inbox().Rate());
+    return;
+  }
+  // The last ones: what came before them was the connections' beginning.
+  std::vector<double> times = WireTimes();
+  if (times.size() > order.count) times.erase(times.begin(), times.end() - static_cast<std::ptrdiff_t>(order.count));
+  if (times.empty()) return;
+  print("frame_to_request", "us", times);
+  print("frame_to_request_p99", "us", {Percentile(times, 99)});
+}
+
 int Measure(const Order& order) {
   BlastServer server;
   const pid_t child = fork();
@@ -240,14 +270,9 @@ int Measure(const Order& order) {
   bool good = false;
   {
     Client client(server.Port(), order.count);
+    if (!order.events) WatchWire();
     good = client.Run();
-    if (good && order.events) {
-      const std::string variant = order.fields == FieldOrder::kChannelEarly ? "channel_early" : "channel_late";
-      Print({.bench = "events", .what = "cpu_per_event", .variant = variant, .n = order.count, .unit = "us"},
-            client.Inbox().CpuPerEvent());
-      Print({.bench = "events", .what = "rate", .variant = variant, .n = order.count, .unit = "1/s"},
-            client.Inbox().Rate());
-    }
+    if (good) PrintOwn(client, order);
   }
   if (!good) kill(child, SIGKILL);
   int status = 0;
@@ -268,18 +293,22 @@ std::optional<Order> ReadOrder(std::vector<std::string_view> words) {
   }
   if (words.size() < 2 || !ReadNumber(words[1], &order.count)) return std::nullopt;
   order.events = words[0] == "events";
-  if (!order.events) return words[0] == "commands" && words.size() == 2 ? std::optional(order) : std::nullopt;
-  if (words.size() == 4 && words[3] == "channel_early") {
+  if (order.events && words.size() == 4 && words.back() == "channel_early") {
     order.fields = FieldOrder::kChannelEarly;
     words.pop_back();
+  } else if (words[0] == "commands" && words.size() == 3 && words.back() == "steady") {
+    order.pace = Pace::kSteady;
+    words.pop_back();
   }
+  if (!order.events) return words[0] == "commands" && words.size() == 2 ? std::optional(order) : std::nullopt;
   return words.size() == 3 && ReadNumber(words[2], &order.runs) ? std::optional(order) : std::nullopt;
 }
 
 int Main(const std::vector<std::string_view>& words) {
   const auto order = ReadOrder(words);
   if (!order) {
-    std::fputs("usage: gateway [serve] events COUNT RUNS [channel_early] | gateway [serve] commands COUNT\n", stderr);
+    std::fputs("usage: gateway [serve] events COUNT RUNS [channel_early] | gateway [serve] commands COUNT [steady]\n",
+               stderr);
     return 2;
   }
   if (!order->serve) return Measure(*order);
