@@ -109,6 +109,7 @@ class Client {
         loop_(1),
         pool_(kWorkers),
         verbs_(chat::Verbs::BuiltIn()),
+        access_(std::nullopt),
         confirmations_(clock_, kConfirmationTtl),
         outbox_(loop_.get_executor()),
         events_(events),
@@ -147,8 +148,8 @@ class Client {
     if (!manager) throw std::runtime_error(manager.error().what);
     manager_ = std::move(*manager);
     gate_.emplace(*manager_, notifier_, confirmations_);
-    dispatcher_.emplace(
-        chat::Desk{.manager = *manager_, .gate = *gate_, .verbs = verbs_, .clock = clock_, .frontends = {}});
+    dispatcher_.emplace(chat::Desk{
+        .manager = *manager_, .gate = *gate_, .verbs = verbs_, .access = access_, .clock = clock_, .frontends = {}});
     hub_.emplace(loop_.get_executor(), *dispatcher_, outbox_, "!");
     inbox_.emplace(loop_.get_executor(), *hub_, events_);
 
@@ -183,6 +184,7 @@ class Client {
   boost::asio::io_context loop_;
   async::WorkerPool pool_;
   chat::Verbs verbs_;
+  chat::Access access_;
   gate::ConfirmationTracker confirmations_;
   service::NopNotifier notifier_;
   chat::Outbox outbox_;

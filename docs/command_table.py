@@ -94,10 +94,10 @@ def read_commands(folder):
 
 
 def table(commands):
-    lines = ['| Command | Short forms | What it does |', '| --- | --- | --- |']
+    lines = ['| Command | Short forms | Needs | What it does |', '| --- | --- | --- | --- |']
     for command in commands:
         aliases = ', '.join(f'`{alias}`' for alias in command['aliases'])
-        cells = [f'`{usage(command)}`', aliases, command['help']]
+        cells = [f'`{usage(command)}`', aliases, command['role'], command['help']]
         lines.append('| ' + ' | '.join(cell.replace('|', '\\|') for cell in cells) + ' |')
     return '\n'.join(lines) + '\n'
 

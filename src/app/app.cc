@@ -25,6 +25,7 @@
 #include "base/log.h"
 #include "base/mask.h"
 #include "base/time_text.h"
+#include "chat/access.h"
 #include "chat/chat_notifier.h"
 #include "chat/dispatcher.h"
 #include "chat/hub.h"
@@ -141,6 +142,7 @@ class App {
         loop_(1),
         pool_(kWorkers),
         verbs_(chat::Verbs::BuiltIn()),
+        access_(settings_.config.access),
         confirmations_(clock_, kConfirmationTtl),
         outbox_(loop_.get_executor(), masker_),
         signals_(loop_.get_executor(), {SIGINT, SIGTERM, SIGHUP}),
@@ -200,10 +202,10 @@ class App {
     }
     manager_ = std::move(*manager);
     gate_ = std::make_unique<gate::DeployGate>(*manager_, notifiers_, confirmations_);
-    dispatcher_ = std::make_unique<chat::Dispatcher>(
-        chat::Desk{.manager = *manager_, .gate = *gate_, .verbs = verbs_, .clock = clock_, .frontends = [this] {
-                     return FrontendHealth();
-                   }});
+    dispatcher_ = std::make_unique<chat::Dispatcher>(chat::Desk{
+        .manager = *manager_, .gate = *gate_, .verbs = verbs_, .access = access_, .clock = clock_, .frontends = [this] {
+          return FrontendHealth();
+        }});
     hub_ = std::make_unique<chat::Hub>(loop_.get_executor(), *dispatcher_, outbox_, settings_.config.prefix);
 
     const auto adoption = std::chrono::duration_cast<std::chrono::milliseconds>(clock_.Now() - began);
@@ -280,6 +282,7 @@ class App {
       LogWarn("no chat platform is set up: services run, but nobody can command them; set up a platform in " +
               options_.config + ", or start with --interactive");
     }
+    if (!frontends_.empty()) LogInfo(access_.Describe());
     for (const auto& frontend : frontends_) {
       outbox_.Add(*frontend);
       platforms_.Spawn(frontend->Name(), RunPlatform(*frontend));
@@ -413,6 +416,7 @@ class App {
   boost::asio::io_context loop_;
   async::WorkerPool pool_;
   chat::Verbs verbs_;
+  chat::Access access_;
   gate::ConfirmationTracker confirmations_;
   chat::Outbox outbox_;
   service::MultiNotifier notifiers_;

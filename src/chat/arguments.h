@@ -13,8 +13,9 @@
 #include <vector>
 
 #include "chat/command.h"
-#include "chat/dispatcher.h"
 #include "chat/message.h"
+#include "chat/scope.h"
+#include "chat/verbs.h"
 
 namespace shipmate::chat {
 

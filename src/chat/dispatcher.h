@@ -1,18 +1,20 @@
 #pragma once
 
 // Dispatcher: from a parsed command to what is done and said. The same one serves every platform, the console, and
-// whatever comes later; it alone knows the handlers.
+// whatever comes later; it alone knows the handlers, and it alone decides whether somebody may.
 
-#include <algorithm>
 #include <functional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "async/task.h"
+#include "chat/access.h"
+#include "chat/arguments.h"
 #include "chat/command.h"
 #include "chat/frontend.h"
 #include "chat/message.h"
+#include "chat/scope.h"
 #include "chat/verbs.h"
 #include "gate/deploy_gate.h"
 #include "service/manager.h"
@@ -24,35 +26,47 @@ struct Desk {
   service::Manager& manager;
   gate::DeployGate& gate;
   const Verbs& verbs;
+  const Access& access;
   const base::Clock& clock;
   /// For the status overview: name and health of each frontend.
   std::function<std::vector<std::pair<std::string, Health>>()> frontends;
 };
 
-/// What a command may touch, by the place where it was given.
-struct Scope {
-  /// The only services that can be seen and commanded from there; empty = all.
-  std::vector<std::string> services;
+enum class Decision {
+  kAllowed,
+  kRefused,  ///< who asked may not do it
+  kWrong,    ///< nobody could: it is no command, or its arguments do not fit
+};
 
-  bool Limited() const { return !services.empty(); }
-  bool Has(const std::string& service) const {
-    return services.empty() || std::ranges::find(services, service) != services.end();
-  }
+/// What is to become of something that was meant as a command.
+struct Judgement {
+  Decision decision = Decision::kWrong;
+  /// The answer, unless it is allowed.
+  Message answer;
+  /// Of kRefused, for the log: "needs operator, has none".
+  std::string reason;
+  /// Of kAllowed: the command's row, what was given with it, what it may touch, and the role it was asked in.
+  const config::CommandSpec* spec = nullptr;
+  Bound arguments;
+  Scope scope;
+  config::Role role = config::Role::kViewer;
 };
 
 class Dispatcher {
  public:
   explicit Dispatcher(Desk desk) : desk_(std::move(desk)) {}
 
-  /// Performs `command` for `actor` and gives the answer. An unknown verb, service or a usage error is an answer, too,
-  /// with the nearest names; then nothing was done to any service.
-  Task<Message> Dispatch(Command command, Actor actor, Scope scope);
-  Task<Message> Dispatch(Command command, Actor actor) {
-    return Dispatch(std::move(command), std::move(actor), Scope());
-  }
+  /// Decides, and touches nothing. Who has no role learns nothing but that; to others an unknown verb or service and a
+  /// usage error are answered with the nearest names. All or nothing: one service out of reach, and none is touched.
+  /// REQUIRES: `parsed` is not NotACommand.
+  Judgement Judge(const Parsed& parsed, const Actor& actor, Scope scope) const;
+  /// Performs what was allowed, and gives the answer. REQUIRES: judged by Judge, and allowed.
+  Task<Message> Run(Judgement judged, Actor actor);
   const Desk& GetDesk() const { return desk_; }
 
  private:
+  Judgement Refuse(Refusal refusal, const Actor& actor) const;
+
   Desk desk_;
 };
 

@@ -22,6 +22,8 @@ struct Actor {
   std::string platform;
   std::string id;
   std::string name;
+  /// Ids of the roles that the platform says the person has where he speaks; for access alone.
+  std::vector<std::string> roles;
   bool operator==(const Actor&) const = default;
 };
 

@@ -31,6 +31,7 @@ Message HelpOn(const Request& request) {
   }
   message.headline.Code(spec->Usage());
   message.lines.emplace_back(spec->help);
+  if (request.role < spec->role) message.lines.emplace_back(fmt::format("needs the role {}", RoleName(spec->role)));
   if (!spec->aliases.empty()) message.lines.emplace_back("also: " + base::Join(spec->aliases, ", "));
   const bool several = std::ranges::any_of(spec->arguments, [](const config::ArgumentSpec& argument) {
     return argument.kind == config::ArgumentSpec::Kind::kServices;
@@ -67,7 +68,7 @@ Task<Message> HandleHelp(const Request& request) {
   Message message;
   message.headline.Bold("Commands");
   for (const config::CommandSpec& spec : request.desk.verbs.All()) {
-    if (!IsOffered(spec, request.actor)) continue;
+    if (!IsOffered(spec, request.actor) || request.role < spec.role) continue;
     message.lines.push_back(Text().Code(spec.Usage()).Plain(" " + spec.help));
   }
   co_return message;
@@ -114,8 +115,8 @@ Task<Message> HandleCount(const Request& request) {
 Task<Message> HandleReload(const Request& request) {
   Message message;
   if (request.scope.Limited()) {
-    message.headline.Plain("reload concerns every service; this channel is for ");
-    message.headline.Plain(base::Join(request.scope.services, ", ") + " only");
+    message.headline.Plain("reload concerns every service; here you can touch only ");
+    message.headline.Plain(base::Join(request.scope.services, ", "));
     co_return message;
   }
   const auto reloaded = co_await request.desk.manager.Reload();

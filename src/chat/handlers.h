@@ -17,6 +17,8 @@ struct Request {
   const Desk& desk;
   const config::CommandSpec& spec;
   const Actor& actor;
+  /// The highest role of the actor where he speaks.
+  config::Role role;
   const Scope& scope;
   Bound arguments;
 };

@@ -30,10 +30,15 @@ std::string Quoted(const std::string& text) {
   return base::Quote(base::FirstRunes(text, kLoggedText));
 }
 
+// One line of the log, whatever was typed.
+std::string Described(const Incoming& incoming) {
+  return fmt::format("platform={} channel={} actor={} name={} text={}", incoming.actor.platform,
+                     Quoted(incoming.channel), Quoted(incoming.actor.id), Quoted(incoming.actor.name),
+                     Quoted(incoming.text));
+}
+
 void LogCommand(const Incoming& incoming) {
-  LogInfo(fmt::format("command: platform={} channel={} actor={} name={} text={}", incoming.actor.platform,
-                      Quoted(incoming.channel), Quoted(incoming.actor.id), Quoted(incoming.actor.name),
-                      Quoted(incoming.text)));
+  LogInfo("command: " + Described(incoming));
 }
 
 Message Plain(std::string text) {
@@ -79,20 +84,21 @@ Task<void> Hub::Answer(Incoming incoming, Parsed parsed) {
 }
 
 Task<Message> Hub::Perform(Incoming incoming, Parsed parsed) {
-  if (const auto* bad = std::get_if<BadCommand>(&parsed)) co_return Plain(bad->why);
+  Judgement judged = dispatcher_.Judge(parsed, incoming.actor, ScopeOf(incoming));
+  if (judged.decision == Decision::kRefused) {
+    LogWarn(fmt::format("command refused: {}: {}", judged.reason, Described(incoming)));
+  }
+  if (judged.decision != Decision::kAllowed) co_return std::move(judged.answer);
   const Command command = std::get<Command>(std::move(parsed));
 
   std::optional<Outbox::Awaited> awaited;
-  const config::CommandSpec* spec = dispatcher_.GetDesk().verbs.Find(command.verb);
-  if (spec != nullptr) {
-    if (auto changed = ChangedBy(*spec, command)) {
-      awaited.emplace(outbox_, incoming.actor.platform, incoming.channel, std::move(*changed));
-    }
+  if (auto changed = ChangedBy(*judged.spec, command)) {
+    awaited.emplace(outbox_, incoming.actor.platform, incoming.channel, std::move(*changed));
   }
 
   std::string failure;
   try {
-    co_return co_await dispatcher_.Dispatch(command, incoming.actor, ScopeOf(incoming));
+    co_return co_await dispatcher_.Run(std::move(judged), incoming.actor);
   } catch (const boost::system::system_error& error) {
     if (error.code() == boost::asio::error::operation_aborted) {
       co_return Plain(command.verb + ": interrupted, Shipmate is shutting down");
@@ -107,6 +113,7 @@ Task<Message> Hub::Perform(Incoming incoming, Parsed parsed) {
 
 Scope Hub::ScopeOf(const Incoming& incoming) const {
   Scope scope;
+  scope.channel = incoming.channel;
   for (const Frontend* frontend : outbox_.Frontends()) {
     if (frontend->Name() != incoming.actor.platform) continue;
     for (const config::ChannelConfig& channel : frontend->Channels()) {

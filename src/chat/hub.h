@@ -1,7 +1,7 @@
 #pragma once
 
 // Hub: the one desk at which every platform's messages arrive: parse, dispatch, answer through the outbox. It is the
-// Inbox of every frontend. Each command is logged, with who gave it.
+// Inbox of every frontend. Each command is logged, with who gave it; so is each refusal.
 
 #include <chrono>
 #include <string>

@@ -9,6 +9,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/secret.h"
@@ -61,6 +62,33 @@ struct DashboardConfig {
   bool operator==(const DashboardConfig&) const = default;
 };
 
+/// Who may use a command. Each may do all that the one before it may.
+enum class Role { kViewer, kOperator, kAdmin };
+/// "viewer", "operator", "admin".
+std::string_view RoleName(Role role);
+
+/// One grant of `access:`: who gets a role, and for what.
+struct AccessGrant {
+  Role role = Role::kViewer;
+  /// Whoever speaks in a channel of the configuration.
+  bool everyone = false;
+  /// Ids of Discord users, of Discord roles, of Mattermost users.
+  std::vector<std::string> discord;
+  std::vector<std::string> discord_roles;
+  std::vector<std::string> mattermost;
+  /// Names or globs of the only services it is for; empty = all.
+  std::vector<std::string> services;
+  /// Ids of the only channels it holds in; empty = all.
+  std::vector<std::string> channels;
+  bool operator==(const AccessGrant&) const = default;
+};
+
+/// `access:`.
+struct AccessConfig {
+  std::vector<AccessGrant> grants;
+  bool operator==(const AccessConfig&) const = default;
+};
+
 /// Limits of `log_max_size`.
 inline constexpr std::uint64_t kMinLogSize = std::uint64_t{64} << 10U;
 inline constexpr std::uint64_t kMaxLogSize = std::uint64_t{1} << 40U;
@@ -80,6 +108,8 @@ struct Config {
   std::uint64_t log_max_size = std::uint64_t{64} << 20U;
   /// An end of the program that was asked for (TERM, INT, the console's end) stops the process services too.
   bool stop_on_exit = false;
+  /// Absent: whoever speaks in a channel of the configuration is an operator.
+  std::optional<AccessConfig> access;
   std::optional<DiscordConfig> discord;
   std::optional<MattermostConfig> mattermost;
   std::optional<WebhookConfig> webhook;
@@ -188,9 +218,6 @@ struct Env {
 
 /// Environment variables that no child process may see.
 const std::vector<std::string>& SecretNames();
-
-/// Who may use a command.
-enum class Role { kViewer, kOperator, kAdmin };
 
 /// One argument of a chat command.
 struct ArgumentSpec {

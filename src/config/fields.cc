@@ -170,6 +170,11 @@ const Node* Fields::Find(std::string_view key) {
   return &*found;
 }
 
+std::optional<Mark> Fields::Blank(std::string_view key) {
+  if (Find(key) != nullptr || !HasKey(key)) return std::nullopt;
+  return std::ranges::find(map_->children, key, &Node::key)->key_mark;
+}
+
 std::optional<Placed> Fields::AnyText(std::string_view key, const Node& node) {
   if (!node.IsText()) {
     Problem(key, node.mark, fmt::format("expected text, found {}", node.KindName()));
@@ -196,11 +201,14 @@ std::optional<Placed> Fields::Text(std::string_view key) {
   return text;
 }
 
+void Fields::WrongWord(std::string_view key, const Placed& found, const std::vector<std::string_view>& words) {
+  Problem(key, found.mark, fmt::format("expected one of {}, found {}", fmt::join(words, ", "), Shown(found.text)));
+}
+
 std::optional<bool> Fields::Switch(std::string_view key) {
   const Node* node = Find(key);
   if (node == nullptr) {
-    const auto blank = std::ranges::find(map_->children, key, &Node::key);
-    if (blank != map_->children.end()) Problem(key, blank->key_mark, "has no value; write true or false");
+    if (const auto blank = Blank(key)) Problem(key, *blank, "has no value; write true or false");
     return std::nullopt;
   }
   if (node->kind == Node::Kind::kPlain && node->text == "true") return true;

@@ -4,6 +4,7 @@
 // otherwise reports what was expected; Finish reports every key that nobody asked for, with the nearest that was. So
 // the list of known keys is the code that reads them.
 
+#include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -59,10 +60,25 @@ class Fields {
 
   /// The value of `key`, of any kind; null when it is absent or blank. The key counts as known from then on.
   const Node* Find(std::string_view key);
+  /// The place of `key` when it is there without a value; the key counts as known from then on.
+  std::optional<Mark> Blank(std::string_view key);
   /// One line of text without control characters.
   std::optional<Placed> Text(std::string_view key);
   /// Text that may have several lines.
   std::optional<Placed> Script(std::string_view key);
+  /// The value of one of the words of `table`.
+  template <class T, std::size_t N>
+  std::optional<T> Word(std::string_view key, const std::array<std::pair<std::string_view, T>, N>& table) {
+    const auto text = Text(key);
+    if (!text) return std::nullopt;
+    std::vector<std::string_view> words;
+    for (const auto& [word, value] : table) {
+      if (text->text == word) return value;
+      words.push_back(word);
+    }
+    WrongWord(key, *text, words);
+    return std::nullopt;
+  }
   /// Exactly `true` or `false`, without quotes: a safety switch is never guessed.
   std::optional<bool> Switch(std::string_view key);
   /// A list of texts; each may have several lines, none is blank.
@@ -91,6 +107,7 @@ class Fields {
  private:
   std::string Name(std::string_view key) const;
   bool HasKey(std::string_view key) const;
+  void WrongWord(std::string_view key, const Placed& found, const std::vector<std::string_view>& words);
   std::optional<Placed> AnyText(std::string_view key, const Node& node);
 
   const Node* map_;

@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "config/fields.h"
 #include "config/load.h"
+#include "config/load_access.h"
 
 namespace shipmate::config {
 
@@ -16,12 +17,6 @@ namespace {
 // (Application Commands, "Application Command Structure").
 constexpr std::size_t kMaxName = 32;
 constexpr std::size_t kMaxHelp = 100;
-
-constexpr std::array<std::pair<std::string_view, Role>, 3> kRoles = {{
-    {"viewer", Role::kViewer},
-    {"operator", Role::kOperator},
-    {"admin", Role::kAdmin},
-}};
 
 constexpr std::array<std::pair<std::string_view, ArgumentSpec::Kind>, 5> kKinds = {{
     {"service", ArgumentSpec::Kind::kService},
@@ -45,22 +40,6 @@ bool IsName(std::string_view text) {
   const auto lower = [](char c) { return c >= 'a' && c <= 'z'; };
   const auto inner = [&](char c) { return lower(c) || (c >= '0' && c <= '9') || c == '-'; };
   return !text.empty() && text.size() <= kMaxName && lower(text[0]) && std::ranges::all_of(text, inner);
-}
-
-// One of the words of `table`, or a problem that lists them.
-template <class T, std::size_t N>
-std::optional<T> ReadWord(Fields& fields, std::string_view key,
-                          const std::array<std::pair<std::string_view, T>, N>& table) {
-  const auto text = fields.Text(key);
-  if (!text) return std::nullopt;
-  std::vector<std::string> words;
-  for (const auto& [word, value] : table) {
-    if (text->text == word) return value;
-    words.emplace_back(word);
-  }
-  fields.Problem(key, text->mark,
-                 fmt::format("expected one of {}, found {}", base::Join(words, ", "), Shown(text->text)));
-  return std::nullopt;
 }
 
 std::string ReadName(Fields& fields, std::string_view key) {
@@ -132,7 +111,7 @@ std::vector<ArgumentSpec> ReadArguments(Fields& fields) {
     if (item.kind != Node::Kind::kMap) continue;
     ArgumentSpec argument;
     argument.name = ReadName(entry, "name");
-    argument.kind = ReadWord(entry, "kind", kKinds).value_or(ArgumentSpec::Kind::kWord);
+    argument.kind = entry.Word("kind", kKinds).value_or(ArgumentSpec::Kind::kWord);
     argument.required = entry.Switch("required").value_or(true);
     entry.Finish();
     if (!arguments.empty() && arguments.back().kind == ArgumentSpec::Kind::kServices) {
@@ -165,7 +144,7 @@ std::vector<FlagSpec> ReadFlags(Fields& fields, const std::vector<ArgumentSpec>&
       flag.brief = brief->text;
       if (!IsName(flag.brief) || flag.brief.size() != 1) entry.Problem("short", brief->mark, "must be one letter a-z");
     }
-    flag.kind = ReadWord(entry, "kind", kFlagKinds).value_or(FlagSpec::Kind::kSwitch);
+    flag.kind = entry.Word("kind", kFlagKinds).value_or(FlagSpec::Kind::kSwitch);
     if (const auto argument = entry.Text("argument")) {
       flag.argument = argument->text;
       const auto named = std::ranges::find(arguments, flag.argument, &ArgumentSpec::name);
@@ -198,7 +177,7 @@ LoadResult<CommandSpec> ParseCommand(const std::string& file, std::string_view t
     command.arguments = ReadArguments(fields);
     command.flags = ReadFlags(fields, command.arguments);
     command.help = ReadHelp(fields);
-    command.role = ReadWord(fields, "role", kRoles).value_or(Role::kViewer);
+    command.role = fields.Word("role", kRoles).value_or(Role::kViewer);
     if (fields.Find("role") == nullptr) fields.Problem("role", fields.mark(), "is missing");
     command.slow = fields.Switch("slow").value_or(false);
     command.places = ReadPlaces(fields);

@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "config/fields.h"
 #include "config/load.h"
+#include "config/load_access.h"
 #include "config/names.h"
 #include "config/parse.h"
 #include "config/source.h"
@@ -232,6 +233,7 @@ Config ReadConfig(const Node& root, const std::string& base, Report& report) {
   config.prefix = ReadPrefix(fields);
   config.log_max_size = fields.Size("log_max_size", kMinLogSize, kMaxLogSize).value_or(config.log_max_size);
   config.stop_on_exit = fields.Switch("stop_on_exit").value_or(config.stop_on_exit);
+  config.access = ReadAccess(fields);
   config.discord = ReadDiscord(fields, base);
   config.mattermost = ReadMattermost(fields);
   config.webhook = ReadPort<WebhookConfig>(fields, "webhook");

@@ -69,6 +69,12 @@ bool IsSnowflake(std::string_view text) {
   return text.size() >= 17 && text.size() <= 20 && std::ranges::all_of(text, IsDigit);
 }
 
+bool IsMattermostId(std::string_view text) {
+  constexpr std::size_t kLength = 26;
+  return text.size() == kLength &&
+         std::ranges::all_of(text, [](char c) { return IsDigit(c) || (c >= 'a' && c <= 'z'); });
+}
+
 std::string ResolvePath(const std::string& base, const std::string& path) {
   std::string clean = (std::filesystem::path(base) / path).lexically_normal().string();
   while (clean.size() > 1 && clean.back() == '/') clean.pop_back();

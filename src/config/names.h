@@ -25,6 +25,9 @@ const std::vector<std::string>& SignalNames();
 /// A Discord id (snowflake): 17 to 20 digits. It is text to us and to Discord's JSON.
 bool IsSnowflake(std::string_view text);
 
+/// A Mattermost id: 26 small letters and digits (model.NewId).
+bool IsMattermostId(std::string_view text);
+
 /// `path` as an absolute one, cleaned of ".", ".." and a final slash by text alone; a relative one starts at `base`.
 std::string ResolvePath(const std::string& base, const std::string& path);
 

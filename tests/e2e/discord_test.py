@@ -6,7 +6,7 @@ import sys
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "doubles"))
-from fake_discord import BOT, CHANNEL, GUILD, OTHER_CHANNEL, FakeDiscord  # noqa: E402
+from fake_discord import ALICE, BOT, CHANNEL, GUILD, OTHER_CHANNEL, FakeDiscord  # noqa: E402
 from harness import E2ETest, alive, wait_for  # noqa: E402
 
 # What may stand in a log: emoji, fences, colours, mentions, bytes that are no UTF-8, and a last line to look for.
@@ -21,16 +21,22 @@ exec sleep 1000
 '''
 
 
-class Discord(E2ETest):
+class OnDiscord(E2ETest):
+    """The program on the fake Discord, with two services."""
+
     def setUp(self):
         super().setUp()
         self.double = FakeDiscord()
         self.addCleanup(self.double.close)
         (self.home.path / "config.yaml").write_text(
             f'discord:\n  guild_id: "{GUILD}"\n  channel_id: "{CHANNEL}"\n  api_url: {self.double.api_url}\n'
-            f"  ca_file: {self.double.ca}\n", encoding="utf-8")
+            f"  ca_file: {self.double.ca}\n" + self.access(), encoding="utf-8")
         self.home.process("echo", "while :; do echo tick; sleep 0.2; done")
         self.home.process("nasty", NASTY)
+
+    def access(self):
+        """What config.yaml says of access; alice may everything."""
+        return f'access:\n  admin:\n    discord: ["{ALICE}"]\n'
 
     def connect(self):
         program = self.start(interactive=False, environment={"DISCORD_TOKEN": "test-token"})
@@ -47,6 +53,8 @@ class Discord(E2ETest):
     def pid(self, name):
         return int(re.search(r"pid (\d+)", self.answer(f"!status {name}"))[1])
 
+
+class Discord(OnDiscord):
     def test_restart_reaches_the_process(self):
         self.connect()
         first = self.pid("echo")
@@ -154,6 +162,50 @@ class Discord(E2ETest):
                     seen.append(file.read().decode(errors="replace"))
         for text in seen:
             self.assertNotIn(secret, text)
+
+
+STRANGER = "220000000000000009"
+OPERATOR = "220000000000000007"
+ROLE = "550000000000000005"
+
+
+class Access(OnDiscord):
+    """Who may do what: a named operator, a role that is one, and everybody else."""
+
+    def access(self):
+        return f'access:\n  operator:\n    discord: ["{OPERATOR}"]\n    discord_roles: ["{ROLE}"]\n'
+
+    def answer(self, text, **more):
+        return super().answer(text, **{"author": OPERATOR, **more})
+
+    def test_a_stranger_is_refused_and_the_service_lives(self):
+        program = self.connect()
+        pid = self.pid("echo")
+        # The name of somebody who may, and roles that a person can only claim, change nothing.
+        said = self.answer("!stop echo", author=STRANGER, name="operator",
+                           extra={"roles": [ROLE], "member": {"roles": ["550000000000000006"]}})
+        self.assertTrue(said.startswith("Not allowed: `stop` needs the role **operator**; you have none here."), said)
+        self.assertIn(STRANGER, said)
+        self.assertTrue(alive(pid))
+        self.assertEqual(self.pid("echo"), pid)
+        wait_for(lambda: f'actor="{STRANGER}"' in program.stderr() and "command refused: needs operator, has none"
+                 in program.stderr(), "the refusal in the log")
+        self.assertTrue(self.answer("!help", author=STRANGER).startswith("Not allowed: "))
+
+    def test_a_named_operator_and_a_holder_of_the_role_succeed(self):
+        self.connect()
+        pid = self.pid("echo")
+        self.assertEqual(self.answer("!stop echo"), "**echo**: stopped")
+        self.assertFalse(alive(pid))
+        said = self.answer("!start echo", author=STRANGER, extra={"member": {"roles": ["1", ROLE]}})
+        self.assertIn("**echo**: started", said)
+
+    def test_admin_commands_need_an_admin(self):
+        self.connect()
+        pid = self.pid("echo")
+        said = self.answer("!stop-all")
+        self.assertTrue(said.startswith("Not allowed: `stop-all` needs the role **admin**; you are an operator"), said)
+        self.assertTrue(alive(pid))
 
 
 if __name__ == "__main__":

@@ -21,6 +21,8 @@ constexpr std::int64_t kLongestBeatMs = 24 * 60 * 60 * 1000;
 constexpr int kOrdinaryMessage = 0;
 constexpr int kReplyMessage = 19;
 constexpr std::int64_t kForwardReference = 1;
+// A server has at most 250 roles (Discord, "Create Guild Role").
+constexpr std::size_t kMostRoles = 250;
 
 std::unexpected<Error> Broken(simdjson::error_code error) {
   return Fail(Errc::kProtocol, std::string("not a gateway message: ") + simdjson::error_message(error));
@@ -81,6 +83,23 @@ Code ReadFilled(ondemand::value& value, bool* out) {
   return simdjson::SUCCESS;
 }
 
+// The texts of an array of ids, at most `limit`.
+Code ReadIds(ondemand::value& value, std::size_t limit, std::vector<std::string>* out) {
+  ondemand::json_type type{};
+  if (const Code error = value.type().get(type)) return error;
+  if (type != ondemand::json_type::array) return simdjson::SUCCESS;
+  ondemand::array array;
+  if (const Code error = value.get_array().get(array)) return error;
+  for (auto entry : array) {
+    ondemand::value item;
+    if (const Code error = std::move(entry).get(item)) return error;
+    std::string id;
+    if (const Code error = ReadId(item, &id)) return error;
+    if (!id.empty() && out->size() < limit) out->push_back(std::move(id));
+  }
+  return simdjson::SUCCESS;
+}
+
 // Calls `read(key, value)` for each field while it returns SUCCESS; its first error, or the document's.
 template <class ReadField>
 Code EachField(ondemand::object& object, ReadField read) {
@@ -127,6 +146,7 @@ struct Draft {
   std::optional<std::int64_t> type;
   std::string author_id;
   std::string author_name;
+  std::vector<std::string> roles;
   std::string content;
   bool author_is_bot = false;
   bool by_webhook = false;
@@ -297,6 +317,11 @@ Code Codec::State::ReadMessageField(std::string_view key, ondemand::value value,
     *rejected = draft->author_is_bot || draft->author_id == filter.own_id;
     return error;
   }
+  if (key == "member") {
+    return EachFieldOf(value, [draft](std::string_view name, ondemand::value field) -> Code {
+      return name == "roles" ? ReadIds(field, kMostRoles, &draft->roles) : simdjson::SUCCESS;
+    });
+  }
   if (key == "content") return ReadContent(value, &draft->content);
   if (key == "message_reference") {
     const Code error = EachFieldOf(value, [draft](std::string_view name, ondemand::value field) -> Code {
@@ -341,6 +366,7 @@ Result<ReadMessage> Codec::Read(std::string_view data, const MessageFilter& filt
   message.incoming.actor.platform = "discord";
   message.incoming.actor.id = std::move(draft.author_id);
   message.incoming.actor.name = std::move(draft.author_name);
+  message.incoming.actor.roles = std::move(draft.roles);
   message.incoming.channel = std::move(*draft.channel);
   message.incoming.message_id = std::move(draft.id);
   message.incoming.text = std::move(draft.content);

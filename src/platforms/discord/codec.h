@@ -45,7 +45,8 @@ class Codec {
   Result<Frame> Decode(std::string_view text);
   /// The message of a MESSAGE_CREATE, if it is for us: not our own, not a bot's or a webhook's, an ordinary message or
   /// a reply (Discord, Message Types 0 and 19), not a forwarded one, in a configured channel. A mention of us at its
-  /// start is taken out and makes it addressed. `data` is Frame::data of the last Decode.
+  /// start is taken out and makes it addressed. The author's roles are those of `member`, which the server fills in and
+  /// the author cannot. `data` is Frame::data of the last Decode.
   Result<ReadMessage> Read(std::string_view data, const MessageFilter& filter);
 
  private:

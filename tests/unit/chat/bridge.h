@@ -4,10 +4,12 @@
 // and listen.
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "chat/access.h"
 #include "chat/chat_notifier.h"
 #include "chat/hub.h"
 #include "chat/outbox.h"
@@ -26,22 +28,34 @@ inline std::vector<config::ChannelConfig> TwoChannels() {
   return channels;
 }
 
+inline config::AccessConfig AliceIsAdmin() {
+  config::AccessGrant grant;
+  grant.role = config::Role::kAdmin;
+  grant.discord = {"42"};
+  return {.grants = {grant}};
+}
+
 class Bridge {
  public:
+  /// Alice (42) is an admin where `access` does not say otherwise.
   explicit Bridge(std::vector<config::ServiceConfig> services,
-                  std::vector<config::ChannelConfig> channels = TwoChannels())
+                  std::vector<config::ChannelConfig> channels = TwoChannels(),
+                  std::optional<config::AccessConfig> access = AliceIsAdmin())
       : frontend("discord", std::move(channels)),
         outbox(machine.loop.get_executor()),
         notifier(outbox, machine.clock, "!"),
         confirmations(machine.clock, std::chrono::minutes(10)),
-        verbs(chat::Verbs::BuiltIn()) {
+        verbs(chat::Verbs::BuiltIn()),
+        access(std::move(access)) {
     machine.Start(std::move(services));
     machine.manager->SetNotifier(notifier);
     gate = std::make_unique<gate::DeployGate>(*machine.manager, notifier, confirmations);
-    dispatcher = std::make_unique<chat::Dispatcher>(chat::Desk{
-        .manager = *machine.manager, .gate = *gate, .verbs = verbs, .clock = machine.clock, .frontends = [this] {
-          return health;
-        }});
+    dispatcher = std::make_unique<chat::Dispatcher>(chat::Desk{.manager = *machine.manager,
+                                                               .gate = *gate,
+                                                               .verbs = verbs,
+                                                               .access = this->access,
+                                                               .clock = machine.clock,
+                                                               .frontends = [this] { return health; }});
     hub = std::make_unique<chat::Hub>(machine.loop.get_executor(), *dispatcher, outbox, "!");
     outbox.Add(frontend);
   }
@@ -61,10 +75,14 @@ class Bridge {
     incoming.text = std::move(text);
     return incoming;
   }
-  /// The rendered answer to `text`, spoken in `channel`; "" for none.
-  std::string Say(std::string text, std::string channel = "ops") {
-    const auto answer = machine.Run(hub->Ask(By(std::move(text), std::move(channel))));
+  /// The rendered answer to what somebody says; "" for none.
+  std::string Hear(chat::Incoming incoming) {
+    const auto answer = machine.Run(hub->Ask(std::move(incoming)));
     return answer ? chat::Render(*answer, frontend.dialect) : "";
+  }
+  /// The rendered answer to `text`, spoken by Alice in `channel`; "" for none.
+  std::string Say(std::string text, std::string channel = "ops") {
+    return Hear(By(std::move(text), std::move(channel)));
   }
   /// Waits until something posted contains `part`.
   bool Hears(const std::string& part) {
@@ -90,6 +108,7 @@ class Bridge {
   chat::ChatNotifier notifier;
   gate::ConfirmationTracker confirmations;
   const chat::Verbs verbs;
+  const chat::Access access;
   std::vector<std::pair<std::string, chat::Health>> health;
   std::unique_ptr<gate::DeployGate> gate;
   std::unique_ptr<chat::Dispatcher> dispatcher;

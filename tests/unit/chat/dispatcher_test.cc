@@ -314,7 +314,7 @@ TEST_CASE("a channel for some services touches no others") {
   CHECK(bridge.Say("!count") == "1/2 running");
   CHECK(bridge.Say("!list", "web") == "1 service:\nweb");
   CHECK_FALSE(bridge.Say("!status", "web").contains("api"));
-  CHECK(bridge.Say("!reload", "web") == "reload concerns every service; this channel is for web only");
+  CHECK(bridge.Say("!reload", "web") == "reload concerns every service; here you can touch only web");
   CHECK(bridge.Say("!stop-all", "web") == "1 stopped");
 }
 

@@ -105,8 +105,8 @@ TEST_CASE("closing takes no more commands and answers the running ones as interr
   CHECK(answer->headline.Bare() == "shutting down");
 }
 
-TEST_CASE("a command is one line in the log, whatever it contains") {
-  Bridge bridge({Sleeper("api")});
+TEST_CASE("T-18: a command is one line in the log, whatever it contains") {
+  Bridge bridge({Sleeper("api")}, tests::TwoChannels(), std::nullopt);
   const std::string path = bridge.machine.dir / "bot.log";
   base::InitLog({.level = base::LogLevel::kInfo, .file = path, .masker = nullptr});
   Incoming incoming = Bridge::By("!status \"x\nINFO forged: line\"");

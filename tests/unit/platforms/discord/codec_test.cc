@@ -120,7 +120,7 @@ TEST_CASE("what is no gateway message is an error") {
 TEST_CASE("a message by a person in a configured channel is for us") {
   const ReadMessage message = ReadWire("MESSAGE_CREATE");
   CHECK(message.kind == Kind::kForUs);
-  CHECK(message.incoming.actor == chat::Actor{"discord", "220000000000000002", "alice"});
+  CHECK(message.incoming.actor == chat::Actor{"discord", "220000000000000002", "alice", {"550000000000000005"}});
   CHECK(message.incoming.channel == "440000000000000004");
   CHECK(message.incoming.message_id == "1400000000000000101");
   CHECK(message.incoming.text == "!deploy api --tag=v1.2 \"a b\"");
@@ -128,6 +128,24 @@ TEST_CASE("a message by a person in a configured channel is for us") {
   CHECK(ReadWire("MESSAGE_CREATE_REPLY").incoming.text == "yes");
   CHECK(ReadWire("MESSAGE_CREATE", "", "", {.own_id = "1", .channels = {"9", "440000000000000004"}}).kind ==
         Kind::kForUs);
+}
+
+TEST_CASE("the author's roles are those of the member, and no others") {
+  const auto roles = [](const std::string& to) {
+    return ReadWire("MESSAGE_CREATE", R"("roles":[)", to).incoming.actor.roles;
+  };
+  using Ids = std::vector<std::string>;
+  const std::string first = R"("roles":["550000000000000005")";
+  CHECK(roles(first + R"(,"550000000000000006"],"x":[)") == Ids{"550000000000000005", "550000000000000006"});
+  CHECK(roles(R"("roles":null,"x":[)").empty());
+  CHECK(roles(R"("roles":{"a":"1"},"x":[)").empty());
+  CHECK(roles(R"("roles":[1,null,["2"],"550000000000000006"],"x":[)") == Ids{"550000000000000006"});
+  std::string many = R"("roles":[)";
+  for (int i = 0; i < 1000; ++i) many += "\"" + std::to_string(i) + "\",";
+  CHECK(roles(many + R"("x"],"x":[)").size() == 250);
+  // What a person can write is no role.
+  CHECK(ReadWire("MESSAGE_CREATE", R"("embeds":[)", R"("member_roles":["1"],"embeds":[{"roles":["1"]})")
+            .incoming.actor.roles == ReadWire("MESSAGE_CREATE").incoming.actor.roles);
 }
 
 TEST_CASE("a mention at the start addresses us and is taken out") {
