@@ -21,17 +21,42 @@ std::string PushActor(const service::WebhookInfo& info) {
 
 }  // namespace
 
-std::vector<PushDecision> DeployGate::HandlePush(const service::WebhookInfo& info) {
-  std::vector<PushDecision> decisions;
-  for (const std::string& name : manager_.FindServicesByRepo(info.repo, info.branch)) {
-    decisions.push_back(DecidePush(name, info));
+std::string_view ToString(PushDecision::Kind kind) {
+  switch (kind) {
+    case PushDecision::Kind::kQueued:
+      return "queued";
+    case PushDecision::Kind::kSuperseded:
+      return "superseded";
+    case PushDecision::Kind::kAwaitsConfirmation:
+      return "awaits confirmation";
+    case PushDecision::Kind::kHeld:
+      return "held";
+    case PushDecision::Kind::kIgnored:
+      return "ignored";
+    case PushDecision::Kind::kRefused:
+      return "refused";
+    case PushDecision::Kind::kReplay:
+      return "replay";
   }
+  return "refused";
+}
+
+Result<std::vector<PushDecision>> DeployGate::HandlePush(const PushRequest& push) {
+  std::vector<PushDecision> decisions;
+  for (const PushTarget& target : push.targets) decisions.push_back(DecidePush(target, push));
   return decisions;
 }
 
-PushDecision DeployGate::DecidePush(const std::string& name, const service::WebhookInfo& info) {
+PushDecision DeployGate::DecidePush(const PushTarget& target, const PushRequest& push) {
   using Kind = PushDecision::Kind;
+  const std::string& name = target.service;
+  const service::WebhookInfo& info = push.info;
   PushDecision decision{.service = name};
+  if (push.deleted || !target.ignored.empty()) {
+    decision.kind = Kind::kIgnored;
+    decision.why = push.deleted ? push.ref + " was deleted" : target.ignored;
+    return decision;
+  }
   // Without its settings nobody can say whether it must be asked for: then it is not deployed.
   const auto config = manager_.GetServiceConfig(name);
   if (!config) {
@@ -51,8 +76,9 @@ PushDecision DeployGate::DecidePush(const std::string& name, const service::Webh
     decision.why = ticket.error().what;
     return decision;
   }
-  decision.kind = Kind::kDeployed;
+  decision.kind = Kind::kQueued;
   decision.why = ticket->merged ? "joined the deploy that waits already" : "queued";
+  decision.deploy_id = ticket->id;
   return decision;
 }
 

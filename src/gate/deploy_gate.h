@@ -10,22 +10,11 @@
 #include "base/clock.h"
 #include "base/result.h"
 #include "gate/confirmation.h"
+#include "gate/push.h"
 #include "service/manager.h"
 #include "service/notifier.h"
 
 namespace shipmate::gate {
-
-/// What became of a push for one service.
-struct PushDecision {
-  enum class Kind {
-    kDeployed,            ///< a deploy is queued
-    kAwaitsConfirmation,  ///< nothing happens until a person says yes
-    kRefused,             ///< nothing happens; `why` says the reason
-  };
-  std::string service;
-  Kind kind = Kind::kRefused;
-  std::string why;  ///< for a person
-};
 
 class DeployGate {
  public:
@@ -33,9 +22,10 @@ class DeployGate {
   DeployGate(service::Manager& manager, service::Notifier& notifier, ConfirmationTracker& confirmations)
       : manager_(manager), notifier_(notifier), confirmations_(confirmations) {}
 
-  /// A verified push: each service of that repository and branch is announced, then deployed or asked for. Empty when
-  /// no service fits. One service's refusal does not keep the others from their deploy.
-  std::vector<PushDecision> HandlePush(const service::WebhookInfo& info);
+  /// A verified push: for each target that does not ignore it, it is announced, then deployed or asked for. Returns at
+  /// once, with a decision a target. One service's refusal does not keep the others from their deploy. An error means
+  /// that nothing was decided: the forge must send it again.
+  Result<std::vector<PushDecision>> HandlePush(const PushRequest& push);
   /// A person's deploy: never asks.
   Result<service::DeployTicket> RequestDeploy(const std::string& service, const std::string& actor);
   /// Answers the pending confirmation of `service` with yes. kNotFound when none is pending; the failure of the
@@ -44,7 +34,7 @@ class DeployGate {
   std::vector<Pending> ListPending() { return confirmations_.List(); }
 
  private:
-  PushDecision DecidePush(const std::string& name, const service::WebhookInfo& info);
+  PushDecision DecidePush(const PushTarget& target, const PushRequest& push);
 
   service::Manager& manager_;
   service::Notifier& notifier_;

@@ -272,7 +272,12 @@ TEST_CASE("a push that asks first is confirmed once") {
   shop.require_confirmation = true;
   Bridge bridge({shop, Sleeper("other")});
   CHECK(bridge.Say("!confirm shop") == "No pending deploy confirmation for **shop** (or it expired).");
-  REQUIRE(bridge.gate->HandlePush(Push()).size() == 1);
+  gate::PushRequest push;
+  push.forge = "github";
+  push.info = Push();
+  push.ref = "refs/heads/main";
+  push.targets = {{.service = "shop", .ignored = ""}};
+  REQUIRE(bridge.gate->HandlePush(push).has_value());
   CHECK(bridge.Hears("Webhook for **shop**: acme/shop@deadbee on `main` by Bob"));
   CHECK(bridge.Hears("Deploy of **shop** waits for a confirmation"));
   CHECK(bridge.Say("!confirm other") ==

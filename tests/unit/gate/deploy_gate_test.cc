@@ -99,6 +99,19 @@ class House {
 
   void Stop() { RunTask(loop_, manager_->Stop()); }
   DeployGate& Gate() { return *gate_; }
+  /// What the gate decides about a push of `info`, by a webhook server that only looks at repository and branch.
+  std::vector<PushDecision> Pushed(const service::WebhookInfo& info) {
+    gate::PushRequest push;
+    push.forge = "github";
+    push.info = info;
+    push.ref = "refs/heads/" + info.branch;
+    for (const std::string& name : manager_->FindServicesByRepo(info.repo, info.branch)) {
+      push.targets.push_back({.service = name, .ignored = ""});
+    }
+    auto decisions = gate_->HandlePush(push);
+    REQUIRE(decisions.has_value());
+    return *std::move(decisions);
+  }
   std::string Path(std::string_view name) const { return dir_ / name; }
 
   /// Lets the loop run until `summary` was recorded `count` times; whether it was.
@@ -131,10 +144,10 @@ config::ServiceConfig Asking(const std::string& name) {
 
 TEST_CASE("a push is announced first, then deployed in the pusher's name") {
   House house({Service("web", "")});
-  const auto decisions = house.Gate().HandlePush(Push());
+  const auto decisions = house.Pushed(Push());
   REQUIRE(decisions.size() == 1);
   CHECK(decisions[0].service == "web");
-  CHECK(decisions[0].kind == Kind::kDeployed);
+  CHECK(decisions[0].kind == Kind::kQueued);
   CHECK(decisions[0].why == "queued");
   REQUIRE(house.Await("web deploy-succeeded"));
   const Names summaries = house.events.Summaries();
@@ -151,14 +164,14 @@ TEST_CASE("a push without a pusher is its author's, and names stay one line") {
   service::WebhookInfo info = Push();
   info.pusher.clear();
   info.author = "Eve\n@everyone" + std::string(200, 'x');
-  house.Gate().HandlePush(info);
+  house.Pushed(info);
   REQUIRE(house.Await("web deploy-succeeded"));
   const std::string actor = house.events.Find("web deploy-started")->deploy.actor;
   CHECK(actor.starts_with("push by Eve\\n@everyonexxx"));
   CHECK(actor.size() < 100);
 
   info.author.clear();
-  house.Gate().HandlePush(info);
+  house.Pushed(info);
   REQUIRE(house.Await("web deploy-succeeded", 2));
   CHECK(house.events.Find("web deploy-started")->deploy.actor == "push");
 }
@@ -167,18 +180,40 @@ TEST_CASE("a push that fits no service does nothing") {
   House house({Service("web", "")});
   service::WebhookInfo info = Push();
   info.branch = "dev";
-  CHECK(house.Gate().HandlePush(info).empty());
+  CHECK(house.Pushed(info).empty());
   info.branch.clear();
-  CHECK(house.Gate().HandlePush(info).empty());
+  CHECK(house.Pushed(info).empty());
   info = Push();
   info.repo = "acme/other";
-  CHECK(house.Gate().HandlePush(info).empty());
+  CHECK(house.Pushed(info).empty());
+  CHECK(house.events.events.empty());
+}
+
+TEST_CASE("what is nothing for a service is ignored with its reason") {
+  House house({Service("web", "")});
+  gate::PushRequest push;
+  push.forge = "github";
+  push.info = Push();
+  push.ref = "refs/heads/main";
+  push.targets = {{.service = "web", .ignored = "no file of its paths changed"}};
+  auto decisions = house.Gate().HandlePush(push);
+  REQUIRE(decisions.has_value());
+  REQUIRE(decisions->size() == 1);
+  CHECK(decisions->front().kind == Kind::kIgnored);
+  CHECK(decisions->front().why == "no file of its paths changed");
+
+  push.targets = {{.service = "web", .ignored = ""}};
+  push.deleted = true;
+  decisions = house.Gate().HandlePush(push);
+  REQUIRE(decisions.has_value());
+  CHECK(decisions->front().kind == Kind::kIgnored);
+  CHECK(decisions->front().why == "refs/heads/main was deleted");
   CHECK(house.events.events.empty());
 }
 
 TEST_CASE("a service that must be asked for waits for a person") {
   House house({Asking("web")});
-  const auto decisions = house.Gate().HandlePush(Push());
+  const auto decisions = house.Pushed(Push());
   REQUIRE(decisions.size() == 1);
   CHECK(decisions[0].kind == Kind::kAwaitsConfirmation);
   CHECK(house.events.Summaries() == Names{"web webhook", "web confirmation"});
@@ -202,7 +237,7 @@ TEST_CASE("a service that must be asked for waits for a person") {
 
 TEST_CASE("a question whose time ran out deploys nothing") {
   House house({Asking("web")});
-  house.Gate().HandlePush(Push());
+  house.Pushed(Push());
   house.clock.Advance(10min + 1ms);
   CHECK(house.Gate().Confirm("web", "alice").error().code == Errc::kNotFound);
   CHECK(house.Gate().ListPending().empty());
@@ -221,14 +256,14 @@ TEST_CASE("every service of one repository is served, each by its own rule") {
   config::ServiceConfig other = Service("delta", "");
   other.branch = "dev";
   House house({Service("charlie", ""), Asking("bravo"), Service("alpha", ""), other});
-  const auto decisions = house.Gate().HandlePush(Push());
+  const auto decisions = house.Pushed(Push());
   REQUIRE(decisions.size() == 3);
   CHECK(decisions[0].service == "alpha");
-  CHECK(decisions[0].kind == Kind::kDeployed);
+  CHECK(decisions[0].kind == Kind::kQueued);
   CHECK(decisions[1].service == "bravo");
   CHECK(decisions[1].kind == Kind::kAwaitsConfirmation);
   CHECK(decisions[2].service == "charlie");
-  CHECK(decisions[2].kind == Kind::kDeployed);
+  CHECK(decisions[2].kind == Kind::kQueued);
   REQUIRE(house.Await("alpha deploy-succeeded"));
   REQUIRE(house.Await("charlie deploy-succeeded"));
   CHECK(house.events.Count("bravo deploy-started") == 0);
@@ -239,16 +274,16 @@ TEST_CASE("pushes during a deploy are folded into one that follows") {
   config::ServiceConfig slow = Service("web", "");
   slow.deploy = {"while [ ! -e go ]; do sleep 0.05; done"};
   House house({slow, Service("api", "")});
-  CHECK(house.Gate().HandlePush(Push()).size() == 2);
+  CHECK(house.Pushed(Push()).size() == 2);
   REQUIRE(house.Await("web deploy-started"));
   REQUIRE(house.Await("api deploy-succeeded"));
   const auto second = house.Gate().RequestDeploy("web", "alice");
   REQUIRE(second.has_value());
   CHECK(!second->merged);
-  const auto decisions = house.Gate().HandlePush(Push());
+  const auto decisions = house.Pushed(Push());
   REQUIRE(decisions.size() == 2);
   CHECK(decisions[1].service == "web");
-  CHECK(decisions[1].kind == Kind::kDeployed);
+  CHECK(decisions[1].kind == Kind::kQueued);
   CHECK(decisions[1].why == "joined the deploy that waits already");
   REQUIRE(os::WriteFileAtomically(house.Path("go"), "", 0600, os::Sync::kNone).has_value());
   REQUIRE(house.Await("web deploy-succeeded", 2));
@@ -270,7 +305,7 @@ TEST_CASE("a person's deploy does not ask, and an unknown service is named") {
 TEST_CASE("a push that arrives when all is ending is refused in words") {
   House house({Service("web", "")});
   house.Stop();
-  for (const PushDecision& decision : house.Gate().HandlePush(Push())) {
+  for (const PushDecision& decision : house.Pushed(Push())) {
     CHECK(decision.kind == Kind::kRefused);
     CHECK(!decision.why.empty());
   }
