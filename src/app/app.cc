@@ -34,6 +34,8 @@
 #include "config/load.h"
 #include "gate/confirmation.h"
 #include "gate/deploy_gate.h"
+#include "history/audit.h"
+#include "history/schema.h"
 #include "os/child_process.h"
 #include "os/dir_lock.h"
 #include "os/exit_watch.h"
@@ -43,6 +45,7 @@
 #include "service/backends/own_unit.h"
 #include "service/manager.h"
 #include "service/notifier.h"
+#include "store/database.h"
 
 namespace shipmate::app {
 
@@ -201,21 +204,40 @@ class App {
       co_return;
     }
     manager_ = std::move(*manager);
+    OpenHistory();
     gate_ = std::make_unique<gate::DeployGate>(*manager_, notifiers_, confirmations_);
-    dispatcher_ = std::make_unique<chat::Dispatcher>(chat::Desk{
-        .manager = *manager_, .gate = *gate_, .verbs = verbs_, .access = access_, .clock = clock_, .frontends = [this] {
-          return FrontendHealth();
-        }});
+    dispatcher_ = std::make_unique<chat::Dispatcher>(chat::Desk{.manager = *manager_,
+                                                                .gate = *gate_,
+                                                                .verbs = verbs_,
+                                                                .access = access_,
+                                                                .clock = clock_,
+                                                                .frontends = [this] { return FrontendHealth(); },
+                                                                .audit = audit_.get(),
+                                                                .unrecorded = unrecorded_});
     hub_ = std::make_unique<chat::Hub>(loop_.get_executor(), *dispatcher_, outbox_, settings_.config.prefix);
 
     const auto adoption = std::chrono::duration_cast<std::chrono::milliseconds>(clock_.Now() - began);
     StartFrontends();
+    // Before any frontend has run, so that no new command can be among them.
+    hub_->AnswerInterrupted();
     co_await SayNews(adoption);
     link_.Ready(background_, [this] { return StatusLine(); });
     background_.Spawn("start-up", StartWanted());
     background_.Spawn("chat readiness", AnnounceWhenReady());
     co_await stop_.Wait();
     co_await Shutdown();
+  }
+
+  // Without it services run and obey all the same.
+  void OpenHistory() {
+    auto opened = store::Database::Open(settings_.config.state_dir + "/history.db", history::Migrations());
+    if (!opened) {
+      unrecorded_ = opened.error().what;
+      LogError("commands are not recorded: " + unrecorded_);
+      return;
+    }
+    history_ = std::move(*opened);
+    audit_ = std::make_unique<history::Audit>(*history_, clock_, masker_);
   }
 
   Task<std::optional<service::backends::OwnUnit>> FindUnit() {
@@ -426,6 +448,10 @@ class App {
   std::unique_ptr<service::Manager> manager_;
   Renewal renewal_;
   ManagerLink link_;
+  std::unique_ptr<store::Database> history_;
+  std::unique_ptr<history::Audit> audit_;
+  // Why there is no audit.
+  std::string unrecorded_;
   std::unique_ptr<gate::DeployGate> gate_;
   std::unique_ptr<chat::Dispatcher> dispatcher_;
   std::unique_ptr<chat::Hub> hub_;

@@ -17,6 +17,7 @@
 #include "chat/scope.h"
 #include "chat/verbs.h"
 #include "gate/deploy_gate.h"
+#include "history/audit.h"
 #include "service/manager.h"
 
 namespace shipmate::chat {
@@ -30,6 +31,9 @@ struct Desk {
   const base::Clock& clock;
   /// For the status overview: name and health of each frontend.
   std::function<std::vector<std::pair<std::string, Health>>()> frontends;
+  /// Null: nothing is recorded, and `unrecorded` says why.
+  history::Audit* audit = nullptr;
+  std::string unrecorded;
 };
 
 enum class Decision {

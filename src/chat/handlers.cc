@@ -51,10 +51,11 @@ Message HelpOn(const Request& request) {
 
 const std::vector<NamedHandler>& Handlers() {
   static const std::vector<NamedHandler> handlers = {
-      {"cancel", HandleCancel}, {"confirm", HandleConfirm}, {"count", HandleCount},     {"deploy", HandleDeploy},
-      {"help", HandleHelp},     {"list", HandleList},       {"logs", HandleLogs},       {"pull", HandlePull},
-      {"reload", HandleReload}, {"restart", HandleRestart}, {"start", HandleStart},     {"start-all", HandleStartAll},
-      {"status", HandleStatus}, {"stop", HandleStop},       {"stop-all", HandleStopAll}};
+      {"audit", HandleAudit},        {"cancel", HandleCancel}, {"confirm", HandleConfirm}, {"count", HandleCount},
+      {"deploy", HandleDeploy},      {"help", HandleHelp},     {"list", HandleList},       {"logs", HandleLogs},
+      {"pull", HandlePull},          {"reload", HandleReload}, {"restart", HandleRestart}, {"start", HandleStart},
+      {"start-all", HandleStartAll}, {"status", HandleStatus}, {"stop", HandleStop},       {"stop-all", HandleStopAll},
+      {"whoami", HandleWhoami}};
   return handlers;
 }
 

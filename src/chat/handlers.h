@@ -38,6 +38,10 @@ Task<Message> HandleList(const Request& request);
 Task<Message> HandleCount(const Request& request);
 Task<Message> HandleReload(const Request& request);
 
+// handlers_access.cc
+Task<Message> HandleAudit(const Request& request);
+Task<Message> HandleWhoami(const Request& request);
+
 // handlers_service.cc
 Task<Message> HandleStart(const Request& request);
 Task<Message> HandleStop(const Request& request);

@@ -6,6 +6,8 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "base/time_text.h"
+#include "chat/clean.h"
 
 namespace shipmate::chat {
 
@@ -17,13 +19,27 @@ constexpr std::chrono::seconds kUnwindLimit(2);
 // Enough to see in the log what was asked, whatever was pasted.
 constexpr std::size_t kLoggedText = 300;
 
-// What is a notice to others is told by the answer to these commands; `services` are the globs of what they change.
-std::optional<std::vector<std::string>> ChangedBy(const config::CommandSpec& spec, const Command& command) {
-  if (spec.name == "start" || spec.name == "stop" || spec.name == "restart") return command.arguments;
-  if (spec.name == "start-all" || spec.name == "stop-all" || spec.name == "reload") {
-    return std::vector<std::string>(1, "*");
-  }
+// Of the commands that an earlier run left behind, the newest are answered.
+constexpr std::size_t kAnsweredLate = 100;
+
+// What is a notice to others is told by the answer to these commands; what they change, as globs.
+std::optional<std::vector<std::string>> ChangedBy(const Judgement& judged) {
+  const std::string& name = judged.spec->name;
+  if (name == "start" || name == "stop" || name == "restart") return judged.arguments.services;
+  if (name == "start-all" || name == "stop-all" || name == "reload") return std::vector<std::string>(1, "*");
   return std::nullopt;
+}
+
+std::string DecisionText(const Judgement& judged) {
+  switch (judged.decision) {
+    case Decision::kAllowed:
+      return "allowed";
+    case Decision::kRefused:
+      return "refused: " + judged.reason;
+    case Decision::kWrong:
+      break;
+  }
+  return "not understood";
 }
 
 std::string Quoted(const std::string& text) {
@@ -47,6 +63,11 @@ Message Plain(std::string text) {
   return message;
 }
 
+// The answer tells what its command left no trace of.
+void AddUnrecorded(const std::string& why, Message& answer) {
+  if (!why.empty()) answer.lines.emplace_back("not in the audit trail: " + Shorten(why, kLoggedText));
+}
+
 }  // namespace
 
 Hub::Hub(Executor executor, Dispatcher& dispatcher, Outbox& outbox, std::string prefix)
@@ -60,39 +81,109 @@ Parsed Hub::Parse(const Incoming& incoming) const {
   return ParseCommandText(incoming.text, {.prefix = prefix_, .addressed = incoming.addressed});
 }
 
-void Hub::Receive(Incoming incoming) {
-  Parsed parsed = Parse(incoming);
-  if (closed_ || std::holds_alternative<NotACommand>(parsed)) return;
+std::optional<Hub::Accepted> Hub::Accept(Incoming incoming, const Parsed& parsed) {
   LogCommand(incoming);
+  Accepted accepted;
+  accepted.judged = dispatcher_.Judge(parsed, incoming.actor, ScopeOf(incoming));
+  if (accepted.judged.decision == Decision::kRefused) {
+    LogWarn(fmt::format("command refused: {}: {}", accepted.judged.reason, Described(incoming)));
+  }
+  const Desk& desk = dispatcher_.GetDesk();
+  if (desk.audit == nullptr) {
+    accepted.unrecorded = desk.unrecorded;
+  } else {
+    const auto begun = desk.audit->Begin({.platform = incoming.actor.platform,
+                                          .message_id = incoming.message_id,
+                                          .channel = incoming.channel,
+                                          .actor_id = incoming.actor.id,
+                                          .actor_name = incoming.actor.name,
+                                          .text = incoming.text,
+                                          .decision = DecisionText(accepted.judged),
+                                          .result = "",
+                                          .at = {}});
+    if (begun && *begun == history::Seen::kBefore) {
+      LogInfo("command not run again: its message was acted upon before");
+      return std::nullopt;
+    }
+    if (!begun) {
+      accepted.unrecorded = begun.error().what;
+      LogError("command not recorded: " + begun.error().what);
+    }
+  }
+  accepted.incoming = std::move(incoming);
+  return accepted;
+}
+
+void Hub::Receive(Incoming incoming) {
+  const Parsed parsed = Parse(incoming);
+  if (closed_ || std::holds_alternative<NotACommand>(parsed)) return;
+  auto accepted = Accept(std::move(incoming), parsed);
+  if (!accepted) return;
   if (running_.Size() >= kRunningLimit) {
-    Reply(incoming, Plain("too many commands at once, try again"));
+    const Message answer = Plain("too many commands at once, try again");
+    Reply(accepted->incoming, answer);
+    Record(accepted->incoming, answer);
     return;
   }
-  running_.Spawn("command", Answer(std::move(incoming), std::move(parsed)));
+  running_.Spawn("command", Answer(*std::move(accepted)));
 }
 
 Task<std::optional<Message>> Hub::Ask(Incoming incoming) {
-  Parsed parsed = Parse(incoming);
+  const Parsed parsed = Parse(incoming);
   if (std::holds_alternative<NotACommand>(parsed)) co_return std::nullopt;
   if (closed_) co_return Plain("shutting down");
-  LogCommand(incoming);
-  co_return co_await Perform(std::move(incoming), std::move(parsed));
+  auto accepted = Accept(std::move(incoming), parsed);
+  if (!accepted) co_return std::nullopt;
+  Message answer = co_await Perform(accepted->incoming, std::move(accepted->judged));
+  AddUnrecorded(accepted->unrecorded, answer);
+  Record(accepted->incoming, answer);
+  co_return answer;
 }
 
-Task<void> Hub::Answer(Incoming incoming, Parsed parsed) {
-  Reply(incoming, co_await Perform(incoming, std::move(parsed)));
+Task<void> Hub::Answer(Accepted accepted) {
+  Message answer = co_await Perform(accepted.incoming, std::move(accepted.judged));
+  AddUnrecorded(accepted.unrecorded, answer);
+  Reply(accepted.incoming, answer);
+  Record(accepted.incoming, answer);
 }
 
-Task<Message> Hub::Perform(Incoming incoming, Parsed parsed) {
-  Judgement judged = dispatcher_.Judge(parsed, incoming.actor, ScopeOf(incoming));
-  if (judged.decision == Decision::kRefused) {
-    LogWarn(fmt::format("command refused: {}: {}", judged.reason, Described(incoming)));
+void Hub::Record(const Incoming& incoming, const Message& answer) {
+  history::Audit* audit = dispatcher_.GetDesk().audit;
+  if (audit == nullptr) return;
+  const auto done = audit->Finish(incoming.actor.platform, incoming.message_id, answer.headline.Bare());
+  if (!done) LogError("result of a command not recorded: " + done.error().what);
+}
+
+void Hub::AnswerInterrupted() {
+  const Desk& desk = dispatcher_.GetDesk();
+  if (desk.audit == nullptr) return;
+  const auto left = desk.audit->Unanswered();
+  if (!left) {
+    LogError("commands of an earlier run: " + left.error().what);
+    return;
   }
-  if (judged.decision != Decision::kAllowed) co_return std::move(judged.answer);
-  const Command command = std::get<Command>(std::move(parsed));
+  for (std::size_t i = 0; i < left->size(); ++i) {
+    const history::CommandRecord& command = (*left)[i];
+    Message answer;
+    answer.headline.Code(Shorten(command.text, kLoggedText)).Plain(" was interrupted by a restart of Shipmate");
+    answer.headline.Plain(fmt::format(" ({} ago).", base::FormatDuration(desk.clock.WallNow() - command.at)));
+    answer.lines.push_back(
+        Text().Plain("It is not run again: look at ").Code("status").Plain(", then give it once more if need be."));
+    const Incoming incoming{.actor = {.platform = command.platform, .id = command.actor_id, .name = command.actor_name},
+                            .channel = command.channel,
+                            .message_id = command.message_id,
+                            .text = command.text};
+    // A console of then is not there any more.
+    if (left->size() - i <= kAnsweredLate && HasFrontend(command.platform)) Reply(incoming, answer);
+    Record(incoming, Plain("interrupted by a restart"));
+  }
+}
 
+Task<Message> Hub::Perform(const Incoming& incoming, Judgement judged) {
+  if (judged.decision != Decision::kAllowed) co_return std::move(judged.answer);
+  const std::string verb = judged.spec->name;
   std::optional<Outbox::Awaited> awaited;
-  if (auto changed = ChangedBy(*judged.spec, command)) {
+  if (auto changed = ChangedBy(judged)) {
     awaited.emplace(outbox_, incoming.actor.platform, incoming.channel, std::move(*changed));
   }
 
@@ -101,14 +192,14 @@ Task<Message> Hub::Perform(Incoming incoming, Parsed parsed) {
     co_return co_await dispatcher_.Run(std::move(judged), incoming.actor);
   } catch (const boost::system::system_error& error) {
     if (error.code() == boost::asio::error::operation_aborted) {
-      co_return Plain(command.verb + ": interrupted, Shipmate is shutting down");
+      co_return Plain(verb + ": interrupted, Shipmate is shutting down");
     }
     failure = error.what();
   } catch (const std::exception& error) {
     failure = error.what();
   }
-  LogError(fmt::format("command {}: ended by an error: {}", command.verb, failure));
-  co_return Plain(command.verb + ": failed by an error of Shipmate's own; its log tells more");
+  LogError(fmt::format("command {}: ended by an error: {}", verb, failure));
+  co_return Plain(verb + ": failed by an error of Shipmate's own; its log tells more");
 }
 
 Scope Hub::ScopeOf(const Incoming& incoming) const {
@@ -121,6 +212,11 @@ Scope Hub::ScopeOf(const Incoming& incoming) const {
     }
   }
   return scope;
+}
+
+bool Hub::HasFrontend(const std::string& platform) const {
+  return std::ranges::any_of(outbox_.Frontends(),
+                             [&](const Frontend* frontend) { return frontend->Name() == platform; });
 }
 
 void Hub::Reply(const Incoming& incoming, Message message) {

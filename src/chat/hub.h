@@ -1,9 +1,14 @@
 #pragma once
 
-// Hub: the one desk at which every platform's messages arrive: parse, dispatch, answer through the outbox. It is the
-// Inbox of every frontend. Each command is logged, with who gave it; so is each refusal.
+// Hub: the one desk at which every platform's messages arrive: parse, judge, record, run, answer through the outbox. It
+// is the Inbox of every frontend. Each command is logged, with who gave it; so is each refusal.
+//
+// The record is written before a command runs and closed once its answer is queued. A message that has a record is not
+// acted upon again, not even after a restart. Where no record can be written, the command runs all the same and its
+// answer says so: what is needed at night must not depend on a disk.
 
 #include <chrono>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,15 +32,32 @@ class Hub final : public Inbox {
   /// Completions of the last word of `line`, each as the whole word: verbs for the first, then what the verb takes.
   std::vector<std::string> Complete(const std::string& line) override;
 
+  /// Answers, once, the commands that an earlier run of the program began and did not answer. Called after the
+  /// frontends were added to the outbox, before they run.
+  void AnswerInterrupted();
+
   /// Takes no more commands; waits, at most `limit`, until the answers of running ones are in the outbox. Those that
   /// run longer are given up, and answered as interrupted.
   Task<void> Close(std::chrono::milliseconds limit);
 
  private:
+  /// A command that is to be answered.
+  struct Accepted {
+    Incoming incoming;
+    Judgement judged;
+    /// Why there is no record of it; "" when there is one.
+    std::string unrecorded;
+  };
+
   Parsed Parse(const Incoming& incoming) const;
-  Task<void> Answer(Incoming incoming, Parsed parsed);
-  Task<Message> Perform(Incoming incoming, Parsed parsed);
+  /// Judges and records; nullopt for what was acted upon before.
+  std::optional<Accepted> Accept(Incoming incoming, const Parsed& parsed);
+  Task<void> Answer(Accepted accepted);
+  Task<Message> Perform(const Incoming& incoming, Judgement judged);
+  /// Writes what came of it into the record.
+  void Record(const Incoming& incoming, const Message& answer);
   Scope ScopeOf(const Incoming& incoming) const;
+  bool HasFrontend(const std::string& platform) const;
   void Reply(const Incoming& incoming, Message message);
 
   Executor executor_;

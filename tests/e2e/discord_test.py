@@ -164,6 +164,60 @@ class Discord(OnDiscord):
             self.assertNotIn(secret, text)
 
 
+class Record(OnDiscord):
+    """What was commanded is known after a kill, and nothing is done twice."""
+
+    def test_a_killed_run_s_command_is_answered_once_and_never_run_again(self):
+        self.home.process("slow", "trap '' TERM; while :; do sleep 0.1; done", "stop_timeout: 30s\n")
+        program = self.start(interactive=False, environment={"DISCORD_TOKEN": "test-token"})
+        self.double.wait_session()
+        wait_for(lambda: any("/slow/" in mark for mark in self.home.processes().values()), "slow to run")
+        done = self.double.say("!stop echo")
+        self.double.wait(lambda: self.double.replies_to(done), "the first answer")
+        self.answer("!start echo")
+        left = self.double.say("!restart slow")
+        wait_for(lambda: "!restart slow" in program.stderr(), "the command to arrive")
+        program.kill()
+        program = self.start(interactive=False, environment={"DISCORD_TOKEN": "test-token"})
+        replies = self.double.wait(lambda: self.double.replies_to(left), "the late answer")
+        self.assertIn("`!restart slow` was interrupted by a restart of Shipmate", replies[0]["content"])
+        self.double.wait_session()
+        pid = self.pid("echo")
+        self.double.control("repeat", id=done)
+        self.double.control("repeat", id=left)
+        wait_for(lambda: program.stderr().count("not run again") == 2, "both to be known")
+        self.assertEqual(self.pid("echo"), pid)
+        program.signal(15)
+        program.wait()
+        self.connect_again()
+        self.answer("!list")
+        self.assertEqual(len(self.double.replies_to(left)), 1)
+        self.assertEqual(len(self.double.replies_to(done)), 1)
+
+    def connect_again(self):
+        self.start(interactive=False, environment={"DISCORD_TOKEN": "test-token"})
+        self.double.wait_session()
+
+    def test_the_audit_trail_and_whoami(self):
+        self.connect()
+        self.answer("!stop echo")
+        self.answer("!stop nosuch", author=STRANGER, name="mallory")
+        said = self.answer("!audit 3")
+        self.assertRegex(said, r"`!stop nosuch`: refused: needs operator, has none")
+        self.assertIn(STRANGER, said)
+        self.assertRegex(said, r"`!stop echo`: echo: stopped")
+        self.assertIn(ALICE, self.answer("!whoami"))
+
+    def test_a_broken_database_stops_no_command_and_is_said(self):
+        (self.home.path / "state").mkdir(mode=0o750, exist_ok=True)
+        (self.home.path / "state" / "history.db").write_bytes(b"this is no database, " * 100)
+        program = self.connect()
+        said = self.answer("!stop echo")
+        self.assertTrue(said.startswith("**echo**: stopped\nnot in the audit trail: "), said)
+        self.assertIn("commands are not recorded", program.stderr())
+        self.assertEqual((self.home.path / "state" / "history.db").read_bytes()[:7], b"this is")
+
+
 STRANGER = "220000000000000009"
 OPERATOR = "220000000000000007"
 ROLE = "550000000000000005"

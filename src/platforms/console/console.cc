@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "async/latch.h"
+#include "base/clock.h"
 #include "chat/render.h"
 #include "platforms/console/line_editor.h"
 #include "platforms/console/line_reader.h"
@@ -76,7 +77,7 @@ class Console final : public chat::Frontend {
       if (!line || *line == "quit" || *line == "exit") co_return;
       chat::Incoming incoming{.actor = {.platform = Name(), .id = LoginName(), .name = LoginName()},
                               .channel = kChannel,
-                              .message_id = std::to_string(++lines_),
+                              .message_id = run_ + "-" + std::to_string(++lines_),
                               .text = std::move(*line),
                               .addressed = true};
       const auto answer = co_await inbox_->Ask(std::move(incoming));
@@ -98,6 +99,8 @@ class Console final : public chat::Frontend {
   std::shared_ptr<const base::Masker> masker_;
   PlainDialect dialect_;
   std::vector<config::ChannelConfig> channels_;
+  // Tells the lines of one run of the program from those of the next.
+  const std::string run_ = std::to_string(base::SystemClock().WallNow().time_since_epoch().count());
 
   async::Event ready_;
   chat::Inbox* inbox_ = nullptr;

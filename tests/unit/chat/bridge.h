@@ -17,6 +17,8 @@
 #include "fakes/fake_frontend.h"
 #include "gate/confirmation.h"
 #include "gate/deploy_gate.h"
+#include "history/audit.h"
+#include "history/schema.h"
 #include "unit/service/machine.h"
 
 namespace shipmate::tests {
@@ -27,6 +29,9 @@ inline std::vector<config::ChannelConfig> TwoChannels() {
   channels[1].id = "other";
   return channels;
 }
+
+/// Whether commands are recorded; each then needs a message id of its own.
+enum class Recording { kOff, kOn };
 
 inline config::AccessConfig AliceIsAdmin() {
   config::AccessGrant grant;
@@ -40,7 +45,7 @@ class Bridge {
   /// Alice (42) is an admin where `access` does not say otherwise.
   explicit Bridge(std::vector<config::ServiceConfig> services,
                   std::vector<config::ChannelConfig> channels = TwoChannels(),
-                  std::optional<config::AccessConfig> access = AliceIsAdmin())
+                  std::optional<config::AccessConfig> access = AliceIsAdmin(), Recording recording = Recording::kOff)
       : frontend("discord", std::move(channels)),
         outbox(machine.loop.get_executor()),
         notifier(outbox, machine.clock, "!"),
@@ -50,14 +55,24 @@ class Bridge {
     machine.Start(std::move(services));
     machine.manager->SetNotifier(notifier);
     gate = std::make_unique<gate::DeployGate>(*machine.manager, notifier, confirmations);
+    if (recording == Recording::kOn) {
+      database = std::move(*store::Database::Open(machine.dir / "history.db", history::Migrations()));
+      audit = std::make_unique<history::Audit>(*database, machine.clock, nullptr);
+    }
+    MakeHub();
+    outbox.Add(frontend);
+  }
+  /// The hub anew, as after a restart.
+  void MakeHub() {
     dispatcher = std::make_unique<chat::Dispatcher>(chat::Desk{.manager = *machine.manager,
                                                                .gate = *gate,
                                                                .verbs = verbs,
-                                                               .access = this->access,
+                                                               .access = access,
                                                                .clock = machine.clock,
-                                                               .frontends = [this] { return health; }});
+                                                               .frontends = [this] { return health; },
+                                                               .audit = audit.get(),
+                                                               .unrecorded = ""});
     hub = std::make_unique<chat::Hub>(machine.loop.get_executor(), *dispatcher, outbox, "!");
-    outbox.Add(frontend);
   }
   ~Bridge() {
     machine.Run(hub->Close(std::chrono::seconds(20)));
@@ -82,7 +97,9 @@ class Bridge {
   }
   /// The rendered answer to `text`, spoken by Alice in `channel`; "" for none.
   std::string Say(std::string text, std::string channel = "ops") {
-    return Hear(By(std::move(text), std::move(channel)));
+    chat::Incoming incoming = By(std::move(text), std::move(channel));
+    incoming.message_id = "said-" + std::to_string(++said);
+    return Hear(std::move(incoming));
   }
   /// Waits until something posted contains `part`.
   bool Hears(const std::string& part) {
@@ -110,6 +127,9 @@ class Bridge {
   const chat::Verbs verbs;
   const chat::Access access;
   std::vector<std::pair<std::string, chat::Health>> health;
+  std::unique_ptr<store::Database> database;
+  std::unique_ptr<history::Audit> audit;
+  int said = 0;
   std::unique_ptr<gate::DeployGate> gate;
   std::unique_ptr<chat::Dispatcher> dispatcher;
   std::unique_ptr<chat::Hub> hub;
