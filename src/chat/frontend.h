@@ -4,12 +4,14 @@
 // verb, words an announcement, counts code points or talks to a service. A new platform is one folder that implements
 // this and one word in the registry.
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "async/task.h"
+#include "base/clock.h"
 #include "base/result.h"
 #include "chat/dialect.h"
 #include "chat/message.h"
@@ -39,6 +41,13 @@ struct Incoming {
   bool addressed = false;
 };
 
+/// A file that goes with a message. The name is ours: letters, digits, '-', '_' and '.' only.
+struct Attachment {
+  std::string name;
+  std::string bytes;
+  bool operator==(const Attachment&) const = default;
+};
+
 /// One message to post.
 struct Outgoing {
   std::string channel;
@@ -48,6 +57,50 @@ struct Outgoing {
   std::string reply_to;
   /// Names the event this message tells. A repeated send of the same key within the platform's window is one post.
   std::string key;
+  /// Only where Abilities::files.
+  std::vector<Attachment> attachments = {};
+
+  bool operator==(const Outgoing&) const = default;
+};
+
+/// A message as the platform keeps it.
+struct Posted {
+  /// For Edit; empty where the platform has no such thing.
+  std::string id;
+};
+
+/// A new text for a message that was posted.
+struct Revision {
+  std::string channel;
+  std::string id;
+  std::string text;
+  /// Added to the message. Only where Abilities::files_by_edit.
+  std::vector<Attachment> attachments = {};
+};
+
+/// A message of which it is not known whether it was posted.
+struct Doubt {
+  Outgoing outgoing;
+  /// When it was first tried: no post is older, but for a difference of clocks.
+  base::WallTime since;
+  /// Id of the last post of ours in that channel that is known for another message: what we look for came later. Empty
+  /// when there is none.
+  std::string after;
+};
+
+/// What a platform can do; the same for its whole life.
+struct Abilities {
+  bool edits = false;          ///< Edit works
+  bool files = false;          ///< Send takes attachments
+  bool files_by_edit = false;  ///< Edit takes attachments
+  /// What is posted is there to be read later, so that a message that could not be posted is worth keeping until the
+  /// next start of the program. Not so for a terminal.
+  bool lasting = false;
+  /// For so long after its first try a Send of the same key is surely not posted twice; zero: the platform does not
+  /// look at keys. Somewhat less than what the platform promises.
+  std::chrono::milliseconds repeat_window{0};
+  /// Edits of one message follow each other no faster.
+  std::chrono::milliseconds edit_interval{2000};
 };
 
 /// Where a frontend hands in what people say.
@@ -83,9 +136,20 @@ class Frontend {
   virtual Task<Result<void>> Run(Inbox& inbox) = 0;
   /// Completes when Run is connected, or has failed for good.
   virtual Task<void> Ready() = 0;
-  /// Posts one message, obeying the platform's limits on rate (waiting as told) and size. An Error is final: trying
-  /// again would not help, or the limit of patience ran out. One call at a time.
-  virtual Task<Result<void>> Send(Outgoing outgoing) = 0;
+  virtual Abilities GetAbilities() const = 0;
+  bool CanEdit() const { return GetAbilities().edits; }
+
+  /// Posts one message, obeying the platform's limits on rate (waiting as told) and size, and trying again for half a
+  /// minute at most. One call at a time in a channel; calls for several channels run side by side. Errors:
+  /// kNotFound, kRefused, kInvalid, kTooLarge: this message will never be posted.
+  /// kAuth: nothing will, before a person has mended it and the program was started anew.
+  /// Anything else: not now (after Error::retry_after, where it is given); it may have been posted nevertheless.
+  virtual Task<Result<Posted>> Send(Outgoing outgoing) = 0;
+  /// Replaces the text of a post of ours. Errors as of Send; kNotFound: the post is gone. Repeating it does no harm.
+  virtual Task<Result<void>> Edit(Revision revision) = 0;
+  /// Looks for the message among our own latest posts in its channel; nullopt: it was not posted. Where the platform
+  /// keeps the key with the post, it is found by that, else by its text.
+  virtual Task<Result<std::optional<Posted>>> FindOwn(Doubt doubt) = 0;
   virtual Health GetHealth() const = 0;
 };
 

@@ -227,7 +227,7 @@ Task<void> Outbox::Post(Queue& queue, Outgoing outgoing) {
   std::optional<std::string> failure;
   queue.sending = true;
   try {
-    const Result<void> sent = co_await queue.frontend.Send(std::move(outgoing));
+    const auto sent = co_await queue.frontend.Send(std::move(outgoing));
     if (!sent && sent.error().code != Errc::kCancelled) failure = sent.error().what;
   } catch (const boost::system::system_error& error) {
     // Given up by Close, which counts it as left.

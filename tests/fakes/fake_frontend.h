@@ -44,11 +44,24 @@ class FakeFrontend final : public chat::Frontend {
   Task<void> Ready() override {
     if (held_ready_) co_await held_ready_->Wait();
   }
-  Task<Result<void>> Send(chat::Outgoing outgoing) override {
+  chat::Abilities GetAbilities() const override { return abilities; }
+  Task<Result<chat::Posted>> Send(chat::Outgoing outgoing) override {
     if (held_sends_) co_await held_sends_->Wait();
     sent.push_back(std::move(outgoing));
-    if (on_send) co_return on_send(sent.back());
+    if (on_send) {
+      if (const auto done = on_send(sent.back()); !done) co_return Fail(done.error());
+    }
+    co_return chat::Posted{.id = "p" + std::to_string(sent.size())};
+  }
+  Task<Result<void>> Edit(chat::Revision revision) override {
+    edits.push_back(std::move(revision));
+    if (on_edit) co_return on_edit(edits.back());
     co_return Result<void>();
+  }
+  Task<Result<std::optional<chat::Posted>>> FindOwn(chat::Doubt doubt) override {
+    doubts.push_back(std::move(doubt));
+    if (on_find) co_return on_find(doubts.back());
+    co_return std::optional<chat::Posted>();
   }
   chat::Health GetHealth() const override { return health; }
 
@@ -71,6 +84,13 @@ class FakeFrontend final : public chat::Frontend {
   std::vector<chat::Outgoing> sent;
   /// The outcome of a Send; success when empty.
   std::function<Result<void>(const chat::Outgoing&)> on_send;
+  std::vector<chat::Revision> edits;
+  /// The outcome of an Edit; success when empty.
+  std::function<Result<void>(const chat::Revision&)> on_edit;
+  std::vector<chat::Doubt> doubts;
+  /// The outcome of a FindOwn; not found when empty.
+  std::function<Result<std::optional<chat::Posted>>(const chat::Doubt&)> on_find;
+  chat::Abilities abilities;
   chat::Health health{chat::Connection::kReady, ""};
   FakeDialect dialect;
 

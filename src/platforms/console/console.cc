@@ -58,10 +58,19 @@ class Console final : public chat::Frontend {
 
   Task<void> Ready() override { co_await ready_.Wait(); }
 
-  Task<Result<void>> Send(chat::Outgoing outgoing) override {
+  // What has scrolled by can neither be edited nor read later.
+  chat::Abilities GetAbilities() const override { return {}; }
+
+  Task<Result<chat::Posted>> Send(chat::Outgoing outgoing) override {
     if (editor_) Print(outgoing.text);
-    co_return Result<void>();
+    co_return chat::Posted{};
   }
+
+  Task<Result<void>> Edit(chat::Revision) override {
+    co_return Fail(Errc::kInvalid, "editing what stands on a terminal is not possible");
+  }
+
+  Task<Result<std::optional<chat::Posted>>> FindOwn(chat::Doubt) override { co_return std::optional<chat::Posted>(); }
 
   chat::Health GetHealth() const override { return {chat::Connection::kReady, ""}; }
 

@@ -23,6 +23,11 @@ namespace {
 // More than Discord ever replays after a resume.
 constexpr std::size_t kSeenLimit = 4096;
 
+// Discord looks at nonces for "the past few minutes" (Discord, Create Message, enforce_nonce).
+constexpr std::chrono::minutes kNonceWindow(2);
+// A channel takes about one message or edit a second, bursts apart.
+constexpr std::chrono::milliseconds kEditInterval(2000);
+
 std::function<double()> MakeRandom() {
   return [engine = std::mt19937_64(std::random_device{}())]() mutable {
     return std::uniform_real_distribution<double>(0.0, 1.0)(engine);
@@ -96,9 +101,28 @@ class DiscordFrontend final : public chat::Frontend, private GatewayEvents {
 
   Task<void> Ready() override { co_await ready_.Wait(); }
 
-  Task<Result<void>> Send(chat::Outgoing outgoing) override {
+  chat::Abilities GetAbilities() const override {
+    return {.edits = true,
+            .files = true,
+            .files_by_edit = true,
+            .lasting = true,
+            .repeat_window = kNonceWindow,
+            .edit_interval = kEditInterval};
+  }
+
+  Task<Result<chat::Posted>> Send(chat::Outgoing outgoing) override {
     if (!rest_) co_return Fail(*failure_);
     co_return co_await rest_->CreateMessage(std::move(outgoing));
+  }
+
+  Task<Result<void>> Edit(chat::Revision revision) override {
+    if (!rest_) co_return Fail(*failure_);
+    co_return co_await rest_->EditMessage(std::move(revision));
+  }
+
+  Task<Result<std::optional<chat::Posted>>> FindOwn(chat::Doubt doubt) override {
+    if (!rest_) co_return Fail(*failure_);
+    co_return co_await rest_->FindMessage(std::move(doubt), filter_.own_id);
   }
 
   chat::Health GetHealth() const override {

@@ -10,7 +10,6 @@
 #include "base/time_text.h"
 #include "platforms/discord/close_codes.h"
 #include "platforms/discord/dialect.h"
-#include "platforms/discord/rest_codec.h"
 
 namespace shipmate::platforms::discord {
 
@@ -25,6 +24,11 @@ constexpr std::int64_t kUnknownMessage = 10008;
 constexpr std::int64_t kCannotReplyWithoutHistory = 160002;
 // Well under Discord's limit, by any way of counting.
 constexpr std::size_t kShorterUnits = 1900;
+// Of a search for a message of ours: Discord's own limit, and how many such pages.
+constexpr std::size_t kPage = 100;
+constexpr int kLongestSearch = 20;
+// Between our clock and the one that ids are made by.
+constexpr std::chrono::minutes kClockDifference(2);
 // Discord wants the form "DiscordBot (URL, version)" and blocks others.
 constexpr const char* kUserAgent = "DiscordBot (https://shipmate.example, " SHIPMATE_VERSION ")";
 
@@ -41,6 +45,11 @@ net::HttpClientOptions ClientOptions(const RestOptions& options) {
 std::string Described(unsigned status, const ApiError& error) {
   if (!error.is_json) return fmt::format("status {} from something that is not Discord's API", status);
   return fmt::format("status {}, code {}{}{}", status, error.code, error.message.empty() ? "" : ": ", error.message);
+}
+
+// Ids grow with time; they are numbers of up to 64 bits.
+bool IsLater(const std::string& id, const std::string& than) {
+  return id.size() != than.size() ? id.size() > than.size() : id > than;
 }
 
 // Rounded up, so that the time has come after the wait.
@@ -67,8 +76,8 @@ net::HttpRequest Rest::MakeRequest(const Call& call) const {
   request.target = std::string(base) + call.path;
   request.headers.Add("Authorization", "Bot " + options_.token.Reveal());
   request.headers.Add("User-Agent", kUserAgent);
-  if (!call.body.empty()) request.headers.Add("Content-Type", "application/json");
-  request.body = call.body;
+  if (!call.body.bytes.empty()) request.headers.Add("Content-Type", call.body.content_type);
+  request.body = call.body.bytes;
   return request;
 }
 
@@ -95,7 +104,7 @@ Task<Result<net::HttpResponse>> Rest::Perform(Call call) {
     if (stopped_) co_return Fail(Errc::kAuth, *stopped_);
 
     limiter_.Sent(call.route, clock_.Now());
-    // A post carries a nonce and may be repeated like a read.
+    // A post carries a nonce and an edit says all there is: both may be repeated like a read.
     const auto response = co_await client_.Send(MakeRequest(call), true);
     std::string trouble;
     SteadyTime again = clock_.Now();
@@ -154,12 +163,8 @@ Task<Result<std::int64_t>> Rest::GetApplicationFlags() {
   co_return *flags;
 }
 
-Task<Result<void>> Rest::CreateMessage(chat::Outgoing outgoing) {
-  const auto refusal = refusals_.find(outgoing.channel);
-  if (refusal != refusals_.end()) {
-    if (clock_.Now() < refusal->second.until) co_return Fail(refusal->second.error);
-    refusals_.erase(refusal);
-  }
+Task<Result<chat::Posted>> Rest::CreateMessage(chat::Outgoing outgoing) {
+  if (auto refused = RememberedRefusal(outgoing.channel)) co_return Fail(std::move(*refused));
   const std::string what = fmt::format("posting to Discord channel {}", outgoing.channel);
   const std::string nonce = NonceOf(outgoing.key, outgoing.channel);
   bool shortened = false;
@@ -168,15 +173,17 @@ Task<Result<void>> Rest::CreateMessage(chat::Outgoing outgoing) {
               .what = what,
               .method = "POST",
               .path = "/channels/" + net::PercentEncode(outgoing.channel) + "/messages",
-              .body = EncodeMessage(outgoing.text, nonce, outgoing.reply_to),
+              .body = EncodeMessage(outgoing, nonce),
               .patience = options_.patience};
     const auto response = co_await Perform(std::move(call));
     if (!response) co_return Fail(response.error());
-    if (response->status >= 200 && response->status < 300) co_return Result<void>();
+    if (response->status >= 200 && response->status < 300) {
+      co_return chat::Posted{.id = DecodeMessageId(response->body)};
+    }
 
     const ApiError error = DecodeApiError(response->body);
     // An earlier try of ours was posted, and somebody has deleted it since.
-    if (response->status == 404 && error.code == kUnknownMessage) co_return Result<void>();
+    if (response->status == 404 && error.code == kUnknownMessage) co_return chat::Posted{};
     if (response->status == 403 || response->status == 404) {
       co_return Fail(RememberRefusal(outgoing.channel, response->status, error.code, error.message));
     }
@@ -191,8 +198,88 @@ Task<Result<void>> Rest::CreateMessage(chat::Outgoing outgoing) {
       outgoing.reply_to.clear();
       continue;
     }
+    if (response->status == 413 && !outgoing.attachments.empty()) {
+      LogWarn(fmt::format("discord: {}: Discord found its files too large; sending it without them", what));
+      outgoing.attachments.clear();
+      continue;
+    }
     co_return Fail(Errc::kInvalid, what + ": " + Described(response->status, error));
   }
+}
+
+Task<Result<void>> Rest::EditMessage(chat::Revision revision) {
+  if (auto refused = RememberedRefusal(revision.channel)) co_return Fail(std::move(*refused));
+  const std::string what = fmt::format("editing a message in Discord channel {}", revision.channel);
+  bool shortened = false;
+  while (true) {
+    Call call{.route = {.name = "PATCH /channels/{}/messages/{}", .major = revision.channel},
+              .what = what,
+              .method = "PATCH",
+              .path = fmt::format("/channels/{}/messages/{}", net::PercentEncode(revision.channel),
+                                  net::PercentEncode(revision.id)),
+              .body = EncodeEdit(revision),
+              .patience = options_.patience};
+    const auto response = co_await Perform(std::move(call));
+    if (!response) co_return Fail(response.error());
+    if (response->status >= 200 && response->status < 300) co_return Result<void>();
+
+    const ApiError error = DecodeApiError(response->body);
+    if (response->status == 404 && error.code == kUnknownMessage) {
+      co_return Fail(Errc::kNotFound, what + ": it was deleted");
+    }
+    if (response->status == 403 || response->status == 404) {
+      co_return Fail(RememberRefusal(revision.channel, response->status, error.code, error.message));
+    }
+    if (error.too_long && !shortened) {
+      revision.text = ShorterText(revision.text, kShorterUnits);
+      shortened = true;
+      continue;
+    }
+    if (response->status == 413 && !revision.attachments.empty()) {
+      LogWarn(fmt::format("discord: {}: Discord found its files too large; leaving them out", what));
+      revision.attachments.clear();
+      continue;
+    }
+    co_return Fail(Errc::kInvalid, what + ": " + Described(response->status, error));
+  }
+}
+
+Task<Result<std::optional<chat::Posted>>> Rest::FindMessage(chat::Doubt doubt, std::string own_id) {
+  const std::string what = fmt::format("looking for a message in Discord channel {}", doubt.outgoing.channel);
+  std::string after = doubt.after.empty() ? FirstIdOf(doubt.since - kClockDifference) : doubt.after;
+  const std::string shorter = ShorterText(doubt.outgoing.text, kShorterUnits);
+  for (int page = 0; page < kLongestSearch; ++page) {
+    Call call{.route = {.name = "GET /channels/{}/messages", .major = doubt.outgoing.channel},
+              .what = what,
+              .method = "GET",
+              .path = fmt::format("/channels/{}/messages?limit={}&after={}", net::PercentEncode(doubt.outgoing.channel),
+                                  kPage, net::PercentEncode(after)),
+              .patience = options_.patience};
+    const auto response = co_await Perform(std::move(call));
+    if (!response) co_return Fail(response.error());
+    const ApiError error = DecodeApiError(response->body);
+    if (response->status == 403 || response->status == 404) {
+      co_return Fail(Errc::kRefused, what + ": " + Described(response->status, error));
+    }
+    const auto messages = response->status == 200 ? DecodeMessages(response->body) : std::nullopt;
+    if (!messages) co_return Fail(Errc::kProtocol, what + ": " + Described(response->status, error));
+    for (const ListedMessage& message : *messages) {
+      if (IsLater(message.id, after)) after = message.id;
+      const bool same = SameText(message.content, doubt.outgoing.text) || SameText(message.content, shorter);
+      const bool answers_other = !message.reply_to.empty() && message.reply_to != doubt.outgoing.reply_to;
+      if (message.author_id == own_id && same && !answers_other) co_return chat::Posted{.id = message.id};
+    }
+    if (messages->size() < kPage) break;
+  }
+  co_return std::optional<chat::Posted>();
+}
+
+std::optional<Error> Rest::RememberedRefusal(const std::string& channel) {
+  const auto refusal = refusals_.find(channel);
+  if (refusal == refusals_.end()) return std::nullopt;
+  if (clock_.Now() < refusal->second.until) return refusal->second.error;
+  refusals_.erase(refusal);
+  return std::nullopt;
 }
 
 Error Rest::RememberRefusal(const std::string& channel, unsigned status, std::int64_t code,

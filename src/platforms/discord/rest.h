@@ -1,8 +1,8 @@
 #pragma once
 
-// Rest: the few calls we make to Discord's REST API (version 10), within its rate limits and with retries where a retry
-// is safe: reads, and posts that carry a nonce. It never hammers, never follows a redirect, and ends for good when the
-// token is rejected. Owned by the frontend; its calls may run side by side.
+// Rest: the few calls we make to Discord's REST API (version 10), within its rate limits and with retries, since all of
+// them are safe to repeat: reads, edits, and posts that carry a nonce. It never hammers, never follows a redirect, and
+// ends for good when the token is rejected. Owned by the frontend; its calls may run side by side.
 
 #include <chrono>
 #include <functional>
@@ -19,6 +19,7 @@
 #include "net/http_client.h"
 #include "platforms/discord/frame.h"
 #include "platforms/discord/rate_limit.h"
+#include "platforms/discord/rest_codec.h"
 
 namespace shipmate::platforms::discord {
 
@@ -53,7 +54,13 @@ class Rest {
   Task<Result<std::int64_t>> GetApplicationFlags();
   /// Posts a message, waiting as long as the limits and patience demand. An Error is final: kAuth (token), kRefused (no
   /// right to write there), kNotFound (no such channel), kInvalid, or what stood in the way until patience ended.
-  Task<Result<void>> CreateMessage(chat::Outgoing outgoing);
+  Task<Result<chat::Posted>> CreateMessage(chat::Outgoing outgoing);
+  /// Errors as of CreateMessage; kNotFound when the message is gone.
+  Task<Result<void>> EditMessage(chat::Revision revision);
+  /// Looks through what `own_id` posted in the channel after `doubt.after` or, without that, since `doubt.since`.
+  /// Discord does not keep nonces: it is the text that is looked for. A channel's history may be read only with a right
+  /// of its own: without it kRefused.
+  Task<Result<std::optional<chat::Posted>>> FindMessage(chat::Doubt doubt, std::string own_id);
   /// Every call from now on fails with kAuth and this text.
   void Stop(std::string why) { stopped_ = std::move(why); }
 
@@ -63,7 +70,7 @@ class Rest {
     std::string what;  ///< "posting to Discord channel 44": begins each error
     std::string method;
     std::string path;
-    std::string body;
+    RequestBody body = {};
     std::chrono::milliseconds patience{0};
   };
   struct Refusal {
@@ -75,6 +82,8 @@ class Rest {
   Task<Result<net::HttpResponse>> Perform(Call call);
   Task<Result<void>> WaitForTurn(Route route, std::string what, base::SteadyTime deadline);
   net::HttpRequest MakeRequest(const Call& call) const;
+  /// The refusal that is remembered of `channel`.
+  std::optional<Error> RememberedRefusal(const std::string& channel);
   Error RememberRefusal(const std::string& channel, unsigned status, std::int64_t code, const std::string& message);
 
   RestOptions options_;

@@ -1,5 +1,6 @@
 #include "platforms/discord/rest_codec.h"
 
+#include <fmt/format.h>
 #include <simdjson.h>
 
 #include <algorithm>
@@ -62,24 +63,127 @@ bool NamesLength(dom::element element) {
   return std::ranges::any_of(array, [](const auto& item) { return NamesLength(item); });
 }
 
-}  // namespace
-
-std::string EncodeMessage(const std::string& content, const std::string& nonce, const std::string& reply_to) {
+boost::json::object NoMentions() {
   boost::json::object mentions;
   mentions["parse"] = boost::json::array();
   mentions["replied_user"] = false;
+  return mentions;
+}
+
+std::string HeaderSafe(const std::string& name) {
+  std::string safe(name);
+  std::ranges::replace_if(
+      safe, [](char c) { return static_cast<unsigned char>(c) <= 0x20 || c == 0x7F || c == '"' || c == '\\'; }, '_');
+  return safe;
+}
+
+RequestBody Encode(boost::json::object fields, const std::vector<chat::Attachment>& files) {
+  if (files.empty()) return {.content_type = "application/json", .bytes = boost::json::serialize(fields)};
+  boost::json::array described;
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    described.push_back(boost::json::object{{"id", i}, {"filename", HeaderSafe(files[i].name)}});
+  }
+  fields["attachments"] = std::move(described);
+  const std::string json = boost::json::serialize(fields);
+
+  // RFC 2046 section 5.1.1: the boundary must not occur in what it bounds.
+  std::string boundary = "shipmate-" + net::Sha256Hex(json).substr(0, 32);
+  while (std::ranges::any_of(files, [&](const auto& file) { return file.bytes.contains(boundary); })) {
+    boundary = "shipmate-" + net::Sha256Hex(boundary).substr(0, 32);
+  }
+  std::string form = "--" + boundary +
+                     "\r\nContent-Disposition: form-data; name=\"payload_json\"\r\nContent-Type: application/json\r\n"
+                     "\r\n" +
+                     json;
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    form += fmt::format(
+        "\r\n--{}\r\nContent-Disposition: form-data; name=\"files[{}]\"; filename=\"{}\"\r\n"
+        "Content-Type: application/octet-stream\r\n\r\n",
+        boundary, i, HeaderSafe(files[i].name));
+    form += files[i].bytes;
+  }
+  form += "\r\n--" + boundary + "--\r\n";
+  return {.content_type = "multipart/form-data; boundary=" + boundary, .bytes = std::move(form)};
+}
+
+// Blanks, and characters without a picture of their own (Unicode, general category Cf, as far as we ever write them).
+bool CountsInText(char32_t rune) {
+  return rune > 0x20 && rune != 0xA0 && !(rune >= 0x200B && rune <= 0x200F) && !(rune >= 0x2028 && rune <= 0x202E) &&
+         !(rune >= 0x2060 && rune <= 0x206F) && rune != 0xFEFF && rune != 0xFFFD;
+}
+
+std::string Comparable(std::string_view text) {
+  std::string kept;
+  while (!text.empty()) {
+    const base::Rune rune = base::DecodeRune(text);
+    if (rune.valid && CountsInText(rune.value)) kept += text.substr(0, rune.length);
+    text.remove_prefix(rune.length);
+  }
+  return kept;
+}
+
+std::string TextOf(const dom::object& object, std::string_view field) {
+  std::string_view text;
+  return object[field].get_string().get(text) == simdjson::SUCCESS ? std::string(text) : "";
+}
+
+}  // namespace
+
+RequestBody EncodeMessage(const chat::Outgoing& outgoing, const std::string& nonce) {
   boost::json::object body;
-  body["content"] = base::RepairUtf8(content);
+  body["content"] = base::RepairUtf8(outgoing.text);
   body["nonce"] = nonce;
   body["enforce_nonce"] = true;
-  body["allowed_mentions"] = std::move(mentions);
-  if (!reply_to.empty()) {
+  body["allowed_mentions"] = NoMentions();
+  if (!outgoing.reply_to.empty()) {
     boost::json::object reference;
-    reference["message_id"] = reply_to;
+    reference["message_id"] = outgoing.reply_to;
     reference["fail_if_not_exists"] = false;
     body["message_reference"] = std::move(reference);
   }
-  return boost::json::serialize(body);
+  return Encode(std::move(body), outgoing.attachments);
+}
+
+RequestBody EncodeEdit(const chat::Revision& revision) {
+  boost::json::object body;
+  body["content"] = base::RepairUtf8(revision.text);
+  body["allowed_mentions"] = NoMentions();
+  return Encode(std::move(body), revision.attachments);
+}
+
+std::string DecodeMessageId(std::string_view body) {
+  std::string id;
+  WithObject(body, [&id](const dom::object& object) { id = TextOf(object, "id"); });
+  return id;
+}
+
+std::optional<std::vector<ListedMessage>> DecodeMessages(std::string_view body) {
+  dom::parser parser;
+  dom::array list;
+  if (parser.parse(body.data(), body.size()).get_array().get(list) != simdjson::SUCCESS) return std::nullopt;
+  std::vector<ListedMessage> messages;
+  for (const dom::element element : list) {
+    dom::object object;
+    if (element.get_object().get(object) != simdjson::SUCCESS) return std::nullopt;
+    ListedMessage message{.id = TextOf(object, "id"), .content = TextOf(object, "content")};
+    dom::object part;
+    if (object["author"].get_object().get(part) == simdjson::SUCCESS) message.author_id = TextOf(part, "id");
+    if (object["message_reference"].get_object().get(part) == simdjson::SUCCESS) {
+      message.reply_to = TextOf(part, "message_id");
+    }
+    messages.push_back(std::move(message));
+  }
+  return messages;
+}
+
+bool SameText(std::string_view content, std::string_view text) {
+  return Comparable(content) == Comparable(text);
+}
+
+std::string FirstIdOf(base::WallTime time) {
+  constexpr std::int64_t kEpochMs = 1420070400000;  // 2015-01-01
+  const auto ms = std::chrono::floor<milliseconds>(time.time_since_epoch()).count() - kEpochMs;
+  return std::to_string(static_cast<std::uint64_t>(std::max<std::int64_t>(ms, 0)) << 22U);
 }
 
 std::string NonceOf(const std::string& key, const std::string& channel) {

@@ -6,15 +6,44 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "base/clock.h"
+#include "chat/frontend.h"
 #include "net/http_types.h"
 #include "platforms/discord/frame.h"
 #include "platforms/discord/rate_limit.h"
 
 namespace shipmate::platforms::discord {
 
-/// The body of POST /channels/{id}/messages. No mention in it pings anyone. `reply_to` may be empty.
-std::string EncodeMessage(const std::string& content, const std::string& nonce, const std::string& reply_to);
+struct RequestBody {
+  std::string content_type;
+  std::string bytes;
+};
+
+/// The body of POST /channels/{id}/messages: JSON, or a form with files (Discord, Uploading Files). No mention in it
+/// pings anyone.
+RequestBody EncodeMessage(const chat::Outgoing& outgoing, const std::string& nonce);
+/// The body of PATCH /channels/{id}/messages/{id}. Without a word on mentions an edit would fall back to pinging.
+RequestBody EncodeEdit(const chat::Revision& revision);
+
+/// The id of the message that an answer holds; "" when it holds none.
+std::string DecodeMessageId(std::string_view body);
+
+/// A message of GET /channels/{id}/messages.
+struct ListedMessage {
+  std::string id;
+  std::string author_id;
+  std::string content;
+  std::string reply_to;
+};
+/// nullopt when `body` is no list of messages.
+std::optional<std::vector<ListedMessage>> DecodeMessages(std::string_view body);
+/// Whether `content`, as Discord keeps it, is `text`, as it was sent: white space and invisible characters, which
+/// Discord takes away here and there, do not count.
+bool SameText(std::string_view content, std::string_view text);
+/// The lowest id that a message of `time` can have (Discord, Snowflakes).
+std::string FirstIdOf(base::WallTime time);
 
 /// At most 25 characters, the same for the same event and channel after a restart too: Discord posts a message of one
 /// nonce once (Discord, Create Message, enforce_nonce).

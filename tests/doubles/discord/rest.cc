@@ -287,14 +287,25 @@ net::HttpResponse Rest::ListMessages(const std::string& channel, const std::stri
     if (pair.starts_with("after=")) after = pair.substr(6);
     if (pair.starts_with("limit=")) limit = std::stoul(std::string(pair.substr(6)));
   }
-  json::array list;
-  for (auto message = world_.messages.rbegin(); message != world_.messages.rend() && list.size() < limit; ++message) {
-    if (message->channel != channel) continue;
-    if (!after.empty() &&
-        (message->id.size() < after.size() || (message->id.size() == after.size() && message->id <= after))) {
-      continue;
+  // Newest first; after an id, those that follow it, newest first too. A nonce is not kept with the message.
+  std::vector<const Message*> found;
+  for (const Message& message : world_.messages) {
+    const bool later =
+        after.empty() || message.id.size() > after.size() || (message.id.size() == after.size() && message.id > after);
+    if (message.channel == channel && later) found.push_back(&message);
+  }
+  if (found.size() > limit) {
+    if (after.empty()) {
+      found.erase(found.begin(), found.end() - static_cast<std::ptrdiff_t>(limit));
+    } else {
+      found.resize(limit);
     }
-    list.push_back(message->body);
+  }
+  json::array list;
+  for (auto message = found.rbegin(); message != found.rend(); ++message) {
+    json::object body = (*message)->body;
+    body.erase("nonce");
+    list.push_back(std::move(body));
   }
   return Json(200, list);
 }

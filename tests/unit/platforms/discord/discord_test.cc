@@ -128,6 +128,15 @@ TEST_CASE("a command comes in, an answer goes out, and a shutdown closes for goo
   answer.key = "reply/1";
   CHECK(RunTask(world.loop, world.frontend->Send(answer)).has_value());
   CHECK(world.discord.Posts() == 1);
+  CHECK(world.frontend->CanEdit());
+  CHECK(RunTask(world.loop, world.frontend->Edit({.channel = answer.channel, .id = "1", .text = "done, and well"}))
+            .has_value());
+  CHECK(world.discord.requests.back().target.ends_with("/channels/" + answer.channel + "/messages/1"));
+  // The id that READY told is whose posts are looked through.
+  world.discord.reads = {
+      {.status = 200, .headers = {}, .body = R"([{"id":"1","author":{"id":"1100000000000000001"},"content":"done"}])"}};
+  CHECK(RunTask(world.loop, world.frontend->FindOwn({.outgoing = answer, .since = {}, .after = ""})).value()->id ==
+        "1");
 
   world.Stop();
   REQUIRE(world.ended.has_value());

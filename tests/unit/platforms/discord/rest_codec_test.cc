@@ -31,12 +31,62 @@ RateAnswer AnswerWith(net::Headers headers, const std::string& body = "", unsign
 }  // namespace
 
 TEST_CASE("a message is posted once, pings nobody, and replies to what may be gone") {
-  const auto body = boost::json::parse(EncodeMessage("done", "j42-0", "1400000000000000101")).as_object();
+  const auto encoded = [](const std::string& text, const std::string& nonce, const std::string& reply_to) {
+    const RequestBody body =
+        EncodeMessage({.channel = "44", .text = text, .reply_to = reply_to, .key = "unused"}, nonce);
+    CHECK(body.content_type == "application/json");
+    return boost::json::parse(body.bytes).as_object();
+  };
   auto expected = boost::json::parse(Wire("REQ_CREATE")).as_object();
   expected.erase("components");
-  CHECK(body == expected);
-  CHECK_FALSE(boost::json::parse(EncodeMessage("x", "n", "")).as_object().contains("message_reference"));
-  CHECK(boost::json::parse(EncodeMessage("a\xff", "n", "")).at("content").as_string() == "a\xEF\xBF\xBD");
+  CHECK(encoded("done", "j42-0", "1400000000000000101") == expected);
+  CHECK_FALSE(encoded("x", "n", "").contains("message_reference"));
+  CHECK(encoded("a\xff", "n", "").at("content").as_string() == "a\xEF\xBF\xBD");
+}
+
+TEST_CASE("an edit pings nobody either") {
+  const RequestBody body = EncodeEdit({.channel = "44", .id = "9", .text = "@everyone"});
+  CHECK(body.content_type == "application/json");
+  CHECK(boost::json::parse(body.bytes) ==
+        boost::json::parse(R"({"content":"@everyone","allowed_mentions":{"parse":[],"replied_user":false}})"));
+}
+
+TEST_CASE("files go in a form, whatever they hold") {
+  chat::Outgoing outgoing{.channel = "44", .text = "see file", .reply_to = "", .key = "k"};
+  const std::string first_boundary = [&] {
+    outgoing.attachments = {{.name = "a.log", .bytes = "x"}};
+    return EncodeMessage(outgoing, "n").content_type.substr(std::string("multipart/form-data; boundary=").size());
+  }();
+  outgoing.attachments = {{.name = "a.log", .bytes = std::string("zero \0 byte\r\n--", 16) + first_boundary}};
+  const RequestBody body = EncodeMessage(outgoing, "n");
+  const std::string boundary = body.content_type.substr(std::string("multipart/form-data; boundary=").size());
+  CHECK(boundary != first_boundary);
+  CHECK(body.bytes.starts_with("--" + boundary + "\r\nContent-Disposition: form-data; name=\"payload_json\"\r\n"));
+  CHECK(body.bytes.contains("name=\"files[0]\"; filename=\"a.log\"\r\n"));
+  CHECK(body.bytes.contains(outgoing.attachments[0].bytes + "\r\n--" + boundary + "--\r\n"));
+  CHECK(body.bytes.contains(R"("attachments":[{"id":0,"filename":"a.log"}])"));
+  outgoing.attachments[0].name = "a\"b\r\nc";
+  CHECK(EncodeMessage(outgoing, "n").bytes.contains("filename=\"a_b__c\"\r\n"));
+}
+
+TEST_CASE("ids of messages, and lists of them") {
+  CHECK(DecodeMessageId(R"({"id":"900","content":"x"})") == "900");
+  CHECK(DecodeMessageId("<html>") == "");
+  CHECK(DecodeMessageId(R"({"id":9})") == "");
+  const auto list = DecodeMessages(
+      R"([{"id":"1","author":{"id":"2"},"content":"c","message_reference":{"message_id":"3"}},{"id":"4"}])");
+  REQUIRE(list.has_value());
+  REQUIRE(list->size() == 2);
+  CHECK(list->at(0).author_id == "2");
+  CHECK(list->at(0).reply_to == "3");
+  CHECK(list->at(1).id == "4");
+  CHECK_FALSE(DecodeMessages("{}").has_value());
+  CHECK_FALSE(DecodeMessages("[1]").has_value());
+  CHECK(SameText(" a b\n\u200bc\ufeff", "abc"));
+  CHECK_FALSE(SameText("abc", "abd"));
+  // The documentation's own example.
+  CHECK(FirstIdOf(base::WallTime(std::chrono::milliseconds(1462015105796))) == "175928847298985984");
+  CHECK(FirstIdOf(base::WallTime()) == "0");
 }
 
 TEST_CASE("nonces are short, stable, and differ by event and channel") {

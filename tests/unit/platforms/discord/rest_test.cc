@@ -1,6 +1,7 @@
 #include "platforms/discord/rest.h"
 
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
 #include <boost/json.hpp>
 
@@ -31,7 +32,7 @@ struct World {
     options.limits.ban_wait = 300ms;
     rest = std::make_unique<Rest>(loop.get_executor(), std::move(options), clock, [] { return 0.5; });
   }
-  Result<void> Post(const std::string& text = "done", const std::string& reply_to = "") {
+  Result<chat::Posted> Post(const std::string& text = "done", const std::string& reply_to = "") {
     chat::Outgoing outgoing;
     outgoing.channel = "44";
     outgoing.text = text;
@@ -69,7 +70,88 @@ TEST_CASE("a post carries the token, the agent, and the message") {
   CHECK(request.headers.Get("Authorization") == "Bot T0KEN");
   CHECK(std::string(request.headers.Get("User-Agent")).starts_with("DiscordBot (https://"));
   CHECK(request.headers.Get("Content-Type") == "application/json");
-  CHECK(request.body == EncodeMessage("done", NonceOf("event/1", "44"), "101"));
+  CHECK(request.body ==
+        EncodeMessage({.channel = "44", .text = "done", .reply_to = "101", .key = ""}, NonceOf("event/1", "44")).bytes);
+}
+
+TEST_CASE("a post gives its id, and is edited by it") {
+  World world;
+  world.discord.posts = {Json(200, R"({"id":"900","content":"x"})"), Json(502, ""), Json(200, "{}"),
+                         Json(404, R"({"message":"Unknown Message","code":10008})")};
+  CHECK(world.Post().value().id == "900");
+  chat::Revision revision{.channel = "44", .id = "900", .text = "done @everyone"};
+  REQUIRE(RunTask(world.loop, world.rest->EditMessage(revision)).has_value());
+  const net::HttpRequest& edit = world.discord.requests.at(2);
+  CHECK(edit.method == "PATCH");
+  CHECK(edit.target == "/api/v10/channels/44/messages/900");
+  CHECK(edit.body == EncodeEdit(revision).bytes);
+  const auto gone = RunTask(world.loop, world.rest->EditMessage(revision));
+  REQUIRE_FALSE(gone.has_value());
+  CHECK(gone.error().code == Errc::kNotFound);
+  // That one message is gone says nothing about its channel.
+  CHECK(world.Post().has_value());
+}
+
+TEST_CASE("an edit that is too long, and one that is not allowed") {
+  World world;
+  world.discord.posts = {Json(400, Wire("REST_400_TOO_LONG")), Json(200, "{}"), Json(403, Wire("REST_403"))};
+  const chat::Revision revision{.channel = "44", .id = "9", .text = std::string(3000, 'x')};
+  REQUIRE(RunTask(world.loop, world.rest->EditMessage(revision)).has_value());
+  CHECK(world.Body(1, "content").size() <= 1900);
+  CHECK(RunTask(world.loop, world.rest->EditMessage(revision)).error().code == Errc::kRefused);
+  CHECK(RunTask(world.loop, world.rest->EditMessage(revision)).error().code == Errc::kRefused);
+  CHECK(world.discord.requests.size() == 3);
+}
+
+TEST_CASE("files too large are left out, and the message is posted") {
+  World world;
+  world.discord.posts = {Json(413, R"({"message":"Request entity too large","code":40005})"),
+                         Json(200, R"({"id":"1"})")};
+  chat::Outgoing outgoing{.channel = "44", .text = "x", .reply_to = "", .key = "k"};
+  outgoing.attachments.push_back({.name = "all.log", .bytes = "12345"});
+  REQUIRE(RunTask(world.loop, world.rest->CreateMessage(outgoing)).has_value());
+  CHECK(world.discord.requests.at(0).headers.Get("Content-Type").starts_with("multipart/form-data; boundary="));
+  CHECK(world.discord.requests.at(1).headers.Get("Content-Type") == "application/json");
+}
+
+TEST_CASE("a message in doubt is looked for among our own, after the last one known") {
+  World world;
+  const std::string list = R"([
+    {"id":"1005","author":{"id":"7"},"content":"api: exited"},
+    {"id":"1004","author":{"id":"8"},"content":"api:  exited "},
+    {"id":"1003","author":{"id":"8"},"content":"api: exited","message_reference":{"message_id":"77"}},
+    {"id":"1002","author":{"id":"8"},"content":"api: started"}])";
+  chat::Doubt doubt{.outgoing = {.channel = "44", .text = "api: exited\u200b", .reply_to = "", .key = "k"},
+                    .since = {},
+                    .after = "1001"};
+  world.discord.reads = {Json(200, list), Json(200, list), Json(200, list), Json(403, Wire("REST_403")),
+                         Json(200, "{}")};
+  CHECK(RunTask(world.loop, world.rest->FindMessage(doubt, "8")).value().value().id == "1004");
+  CHECK(world.discord.requests.at(0).method == "GET");
+  CHECK(world.discord.requests.at(0).target == "/api/v10/channels/44/messages?limit=100&after=1001");
+  doubt.outgoing.reply_to = "77";
+  doubt.outgoing.text = "api: exited";
+  CHECK(RunTask(world.loop, world.rest->FindMessage(doubt, "8")).value().has_value());
+  doubt.outgoing.text = "api: stopped";
+  CHECK_FALSE(RunTask(world.loop, world.rest->FindMessage(doubt, "8")).value().has_value());
+  CHECK(RunTask(world.loop, world.rest->FindMessage(doubt, "8")).error().code == Errc::kRefused);
+  CHECK(RunTask(world.loop, world.rest->FindMessage(doubt, "8")).error().code == Errc::kProtocol);
+}
+
+TEST_CASE("the search goes on behind a full page, and begins at the first try when nothing is known") {
+  World world;
+  std::string page = "[";
+  for (int i = 0; i < 100; ++i) {
+    page += fmt::format(R"({}{{"id":"{}","author":{{"id":"8"}},"content":"other"}})", i == 0 ? "" : ",", 5000099 - i);
+  }
+  world.discord.reads = {Json(200, page + "]"),
+                         Json(200, R"([{"id":"5000100","author":{"id":"8"},"content":"mine"}])")};
+  const chat::Doubt doubt{.outgoing = {.channel = "44", .text = "mine", .reply_to = "", .key = "k"},
+                          .since = base::WallTime(std::chrono::milliseconds(1420070400000) + 2min + 1ms),
+                          .after = ""};
+  CHECK(RunTask(world.loop, world.rest->FindMessage(doubt, "8")).value().value().id == "5000100");
+  CHECK(world.discord.requests.at(0).target.ends_with("after=4194304"));
+  CHECK(world.discord.requests.at(1).target.ends_with("after=5000099"));
 }
 
 TEST_CASE("reads: the gateway and the application") {

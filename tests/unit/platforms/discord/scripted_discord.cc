@@ -81,11 +81,13 @@ Task<net::HttpResponse> ScriptedDiscord::Answer(net::HttpRequest request) {
   response.status = 200;
   response.headers.Add("Content-Type", "application/json");
   response.headers.Add("Via", "1.1 google");
-  if (method == "POST") {
+  if (method == "POST" || method == "PATCH") {
     const std::size_t number = post_times.size();
     post_times.push_back(base::SystemClock().Now());
     if (number < posts.size()) co_return posts[number];
     response.body = "{\"id\":\"1\"}";
+  } else if (target.contains("/messages?") && next_read_ < reads.size()) {
+    co_return reads[next_read_++];
   } else if (target.ends_with("/gateway/bot")) {
     response.status = gateway_status;
     response.body =

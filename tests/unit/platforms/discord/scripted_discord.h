@@ -52,8 +52,11 @@ class ScriptedDiscord {
 
   /// The scripts of the connections, in order; later connections only listen.
   std::vector<std::vector<Step>> scripts;
-  /// Answers to POST, in order; then 200. Reads of the application and the gateway's address are always answered.
+  /// Answers to POST and PATCH, in order; then 200. Reads of the application and the gateway's address are always
+  /// answered.
   std::vector<net::HttpResponse> posts;
+  /// Answers to reads of a channel's messages, in order; then 404.
+  std::vector<net::HttpResponse> reads;
   std::int64_t application_flags = 1LL << 19;
   unsigned gateway_status = 200;
 
@@ -74,6 +77,7 @@ class ScriptedDiscord {
   Task<net::HttpResponse> Answer(net::HttpRequest request);
   Task<void> Talk(net::HttpRequest request, std::shared_ptr<net::WebSocket> socket);
 
+  std::size_t next_read_ = 0;
   boost::asio::io_context& loop_;
   std::unique_ptr<net::HttpServer> server_;
 };
