@@ -6,7 +6,7 @@
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
-#include <deque>
+#include <list>
 #include <optional>
 #include <utility>
 
@@ -59,7 +59,8 @@ class Mailbox {
 
  private:
   boost::asio::steady_timer timer_;
-  std::deque<T> queue_;
+  // An empty list takes no memory of its own, and most mailboxes are empty.
+  std::list<T> queue_;
   bool closed_ = false;
 };
 

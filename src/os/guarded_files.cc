@@ -70,6 +70,17 @@ std::vector<FileEntry> ListRegularFiles(const std::string& dir, std::string_view
   return files;
 }
 
+std::vector<std::string> ListNames(const std::string& dir) {
+  std::vector<std::string> names;
+  const std::unique_ptr<DIR, int (*)(DIR*)> handle(::opendir(dir.c_str()), &::closedir);
+  if (!handle) return names;
+  while (const dirent* entry = ::readdir(handle.get())) {
+    const std::string_view name = entry->d_name;
+    if (name != "." && name != "..") names.emplace_back(name);
+  }
+  return names;
+}
+
 void RemoveTemporaries(const std::string& dir) {
   for (const FileEntry& file : ListRegularFiles(dir)) {
     if (IsTemporary(file.name)) ::unlink((dir + "/" + file.name).c_str());

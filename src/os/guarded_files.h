@@ -34,6 +34,8 @@ struct FileEntry {
 /// The regular files right in `dir`, in no order; none when it cannot be read. Links are left out.
 /// With a `prefix` only those whose name starts with it; the others are not even looked at.
 std::vector<FileEntry> ListRegularFiles(const std::string& dir, std::string_view prefix = "");
+/// The names of all that is right in `dir`, in no order; none when it cannot be read.
+std::vector<std::string> ListNames(const std::string& dir);
 /// Removes what WriteFileAtomically left in `dir` when a crash cut it short. REQUIRES: nobody writes there now. Best
 /// effort: what cannot be removed stays.
 void RemoveTemporaries(const std::string& dir);

@@ -26,8 +26,6 @@ namespace {
 constexpr std::size_t kStatLimit = 2048;
 // Arguments and environment together are at most a quarter of the stack limit, and never over 6 MB (execve(2)).
 constexpr std::size_t kEnvironLimit = std::size_t{8} * 1024 * 1024;
-// /proc/stat has a line for each processor and one with a number for each interrupt.
-constexpr std::size_t kMachineStatLimit = std::size_t{4} * 1024 * 1024;
 // The wall clock is stepped, and containers round: so much may a recorded second differ and still mean the same.
 constexpr std::int64_t kToleranceSeconds = 2;
 
@@ -47,20 +45,25 @@ std::uint64_t TicksPerSecond() {
   return ticks > 0 ? static_cast<std::uint64_t>(ticks) : 100;
 }
 
-// nullopt when it cannot be read. Not remembered: the kernel moves it when the wall clock is stepped.
-std::optional<std::int64_t> BootTime() {
-  const auto text = ReadFile("/proc/stat", kMachineStatLimit);
-  if (!text) return std::nullopt;
-  constexpr std::string_view kKey = "\nbtime ";
-  const std::size_t at = text->find(kKey);
-  if (at == std::string::npos) return std::nullopt;
-  const std::string_view rest = std::string_view(*text).substr(at + kKey.size());
-  return ToNumber<std::int64_t>(rest.substr(0, rest.find('\n')));
+// What /proc/stat calls `btime`, as the kernel computes it (fs/proc/stat.c): that file costs a line for each interrupt
+// to read. Not remembered: it moves when the wall clock is stepped.
+std::int64_t BootTime() {
+  timespec wall{};
+  timespec since_boot{};
+  ::clock_gettime(CLOCK_REALTIME, &wall);
+  ::clock_gettime(CLOCK_BOOTTIME, &since_boot);
+  const auto boot = (std::chrono::seconds(wall.tv_sec) + std::chrono::nanoseconds(wall.tv_nsec)) -
+                    (std::chrono::seconds(since_boot.tv_sec) + std::chrono::nanoseconds(since_boot.tv_nsec));
+  return std::chrono::floor<std::chrono::seconds>(boot).count();
 }
 
-std::string BootId() {
-  const auto text = ReadFile("/proc/sys/kernel/random/boot_id", 256);
-  return text ? std::string(base::Trim(*text)) : "";
+// Empty when it cannot be read; else it is the same for as long as we live.
+const std::string& BootId() {
+  static const std::string id = [] {
+    const auto text = ReadFile("/proc/sys/kernel/random/boot_id", 256);
+    return text ? std::string(base::Trim(*text)) : std::string();
+  }();
+  return id;
 }
 
 std::int64_t CreateTime(std::uint64_t start_ticks, std::int64_t boot_time) {
@@ -144,23 +147,21 @@ std::optional<ProcessStat> ReadStat(pid_t pid) {
 bool VerifyProcess(const ProcessState& recorded) {
   if (recorded.pid <= 1) return false;
   if (!recorded.boot_id.empty() && recorded.start_ticks != 0) {
-    if (const std::string boot_id = BootId(); !boot_id.empty()) {
+    if (const std::string& boot_id = BootId(); !boot_id.empty()) {
       if (boot_id != recorded.boot_id) return false;
       const auto stat = ReadStat(recorded.pid);
       return stat && stat->start_ticks == recorded.start_ticks;
     }
   }
-  const auto boot_time = BootTime();
-  if (recorded.boot_time != 0 && boot_time && std::abs(*boot_time - recorded.boot_time) > kToleranceSeconds) {
+  const std::int64_t boot_time = BootTime();
+  if (recorded.boot_time != 0 && std::abs(boot_time - recorded.boot_time) > kToleranceSeconds) {
     return false;
   }
   if (recorded.create_time != 0) {
     const auto stat = ReadStat(recorded.pid);
     if (!stat) return false;
-    if (boot_time &&
-        std::abs(CreateTime(stat->start_ticks, *boot_time) - recorded.create_time) > kToleranceSeconds * 1000) {
+    if (std::abs(CreateTime(stat->start_ticks, boot_time) - recorded.create_time) > kToleranceSeconds * 1000)
       return false;
-    }
   }
   return true;
 }
@@ -178,10 +179,8 @@ std::optional<ProcessState> Identify(pid_t pid) {
   state.pgid = stat->pgid;
   state.boot_id = BootId();
   state.start_ticks = stat->start_ticks;
-  if (const auto boot_time = BootTime()) {
-    state.boot_time = *boot_time;
-    state.create_time = CreateTime(stat->start_ticks, *boot_time);
-  }
+  state.boot_time = BootTime();
+  state.create_time = CreateTime(stat->start_ticks, state.boot_time);
   return state;
 }
 

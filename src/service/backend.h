@@ -18,6 +18,7 @@
 #include "config/config.h"
 #include "os/exit_watch.h"
 #include "os/modify_watch.h"
+#include "service/log_keeper.h"
 #include "service/log_reader.h"
 #include "service/state.h"
 
@@ -108,8 +109,8 @@ struct BackendContext {
   std::string base_dir;
   /// Identifies the state directory in SHIPMATE_INSTANCE=<state_id>/<service>/<generation>.
   std::string state_id;
-  /// The environment that children inherit, secrets already stripped.
-  std::vector<std::string> environment;
+  /// The environment that children inherit, secrets already stripped; one for all services. Never null.
+  std::shared_ptr<const std::vector<std::string>> environment = std::make_shared<const std::vector<std::string>>();
   const base::Clock* clock = nullptr;
   BeginStart begin_start;
   /// For work that would block the loop.
@@ -122,6 +123,8 @@ struct BackendContext {
   std::uint64_t log_max_size = std::uint64_t{64} << 20U;
   /// Null where files cannot be watched.
   os::ModifyWatch* log_watch = nullptr;
+  /// Of `log_dir`; may be null.
+  LogListing* log_listing = nullptr;
 };
 
 /// Makes the backend for a service; the manager is given one and names no backend itself.

@@ -1,10 +1,7 @@
 #include "service/census.h"
 
-#include <exception>
 #include <utility>
 
-#include "async/latch.h"
-#include "async/spawn.h"
 #include "service/environment.h"
 
 namespace shipmate::service {
@@ -22,60 +19,17 @@ CensusView TakeCensus(const std::string& state_id, const os::Cgroups* groups) {
   return view;
 }
 
-struct Census::Round {
-  explicit Round(const Executor& executor) : done(executor) {}
-  std::shared_ptr<const CensusView> view;
-  std::exception_ptr failure;
-  async::Event done;
-};
-
-struct Census::Shared {
-  Executor executor;
-  async::WorkerPool* pool;
-  std::string state_id;
-  std::shared_ptr<const os::Cgroups> groups;
-  std::shared_ptr<Round> running;
-  std::shared_ptr<Round> next;
-};
-
 Census::Census(Executor executor, async::WorkerPool& pool, std::string state_id,
                std::shared_ptr<const os::Cgroups> groups)
-    : shared_(std::make_shared<Shared>(
-          Shared{std::move(executor), &pool, std::move(state_id), std::move(groups), nullptr, nullptr})) {}
-
-const std::shared_ptr<const os::Cgroups>& Census::Groups() const {
-  return shared_->groups;
-}
-
-Task<void> Census::Run(std::shared_ptr<Shared> shared) {
-  while (shared->running) {
-    try {
-      CensusView view = co_await shared->pool->Run(
-          [state_id = shared->state_id, groups = shared->groups] { return TakeCensus(state_id, groups.get()); });
-      shared->running->view = std::make_shared<const CensusView>(std::move(view));
-    } catch (...) {
-      shared->running->failure = std::current_exception();
-    }
-    shared->running->done.Set();
-    shared->running = std::exchange(shared->next, nullptr);
-  }
-}
-
-Task<std::shared_ptr<const CensusView>> Census::Look() {
-  std::shared_ptr<Round>& slot = shared_->running ? shared_->next : shared_->running;
-  const bool idle = !shared_->running;
-  if (!slot) slot = std::make_shared<Round>(shared_->executor);
-  const std::shared_ptr<Round> round = slot;
-  if (idle) async::Spawn(shared_->executor, "census", Run(shared_));
-  co_await round->done.Wait();
-  if (round->failure) std::rethrow_exception(round->failure);
-  co_return round->view;
-}
+    : groups_(std::move(groups)),
+      look_(std::move(executor), pool, "census",
+            [state_id = std::move(state_id), groups = groups_] { return TakeCensus(state_id, groups.get()); }) {}
 
 std::vector<os::ProcessStat> Members(const CensusView& view, const Traces& traces) {
   std::vector<os::ProcessStat> members;
+  const pid_t own = os::OwnPid();
   for (const os::ProcessStat& process : view.processes) {
-    if (!process.Lives() || process.pid <= 1 || process.pid == os::OwnPid()) continue;
+    if (!process.Lives() || process.pid <= 1 || process.pid == own) continue;
     const bool grouped = traces.pgid > 1 && (process.pgid == traces.pgid || process.session == traces.pgid);
     const auto instance = view.instances.find(process.pid);
     const bool marked = !traces.mark.empty() && instance != view.instances.end() && instance->second == traces.mark;

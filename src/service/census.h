@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "async/offload.h"
+#include "async/shared_look.h"
 #include "async/task.h"
 #include "os/cgroup.h"
 #include "os/proc_info.h"
@@ -34,17 +35,14 @@ class Census {
          std::shared_ptr<const os::Cgroups> groups = nullptr);
 
   /// The control groups that are looked at; null where there can be none.
-  const std::shared_ptr<const os::Cgroups>& Groups() const;
+  const std::shared_ptr<const os::Cgroups>& Groups() const { return groups_; }
 
   /// A look that began after this call.
-  Task<std::shared_ptr<const CensusView>> Look();
+  Task<std::shared_ptr<const CensusView>> Look() { return look_.Look(); }
 
  private:
-  struct Round;
-  struct Shared;
-  static Task<void> Run(std::shared_ptr<Shared> shared);
-
-  std::shared_ptr<Shared> shared_;
+  std::shared_ptr<const os::Cgroups> groups_;
+  async::SharedLook<CensusView> look_;
 };
 
 /// How the processes of one instance of a service are recognised.

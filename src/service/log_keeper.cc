@@ -17,6 +17,7 @@ namespace {
 
 // Where files cannot be watched.
 constexpr std::chrono::seconds kPollInterval{5};
+constexpr std::chrono::milliseconds kFirstLook{300};
 
 }  // namespace
 
@@ -31,7 +32,7 @@ void LogKeeper::SetBound(std::uint64_t bound) {
   if (std::exchange(options_.bound, bound) == bound) return;
   others_.reset();
   changed_ = true;
-  timer_.cancel();
+  if (writing_) Wake();
 }
 
 void LogKeeper::Follow(std::string path, Log log) {
@@ -56,26 +57,27 @@ std::optional<std::uint64_t> LogKeeper::SizeAt(const std::string& path, base::Wa
 }
 
 Task<void> LogKeeper::Close() {
+  Disarm();
   loop_.Cancel();
   if (!co_await loop_.Join(std::chrono::seconds(5))) LogError(options_.name + ": its log's keeper did not end");
   Disarm();
 }
 
-Task<bool> LogKeeper::Wait(std::optional<std::chrono::milliseconds> limit) {
-  if (limit) {
-    timer_.expires_after(*limit);
-  } else {
-    timer_.expires_at(std::chrono::steady_clock::time_point::max());
+Task<void> LogKeeper::Pause(std::chrono::milliseconds limit) {
+  timer_.expires_after(limit);
+  while (!ended_ && !next_) {
+    const auto [error] = co_await timer_.async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
+    const auto state = co_await boost::asio::this_coro::cancellation_state;
+    if (state.cancelled() != boost::asio::cancellation_type::none) {
+      throw boost::system::system_error(boost::asio::error::operation_aborted);
+    }
+    if (!error) co_return;
   }
-  const auto [error] = co_await timer_.async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
-  const auto state = co_await boost::asio::this_coro::cancellation_state;
-  if (state.cancelled() != boost::asio::cancellation_type::none) {
-    throw boost::system::system_error(boost::asio::error::operation_aborted);
-  }
-  co_return !error;
 }
 
 Task<void> LogKeeper::Loop() {
+  const auto done = [](bool* running) { *running = false; };
+  const std::unique_ptr<bool, decltype(done)> scope(&running_, done);
   while (true) {
     if (ended_) {
       ended_ = false;
@@ -83,41 +85,48 @@ Task<void> LogKeeper::Loop() {
       Disarm();
       co_await Look(Scope::kAllFiles, Compaction::kAll);
     } else if (next_) {
-      Disarm();
-      path_ = *std::exchange(next_, std::nullopt);
-      writing_ = true;
-      last_size_ = 0;
-      marked_ = next_log_ == Log::kNew;
-      truncation_told_ = false;
-      history_.Clear();
-      pace_.Wake();
-      // What earlier runs left, too.
-      co_await Look(Scope::kAllFiles, Compaction::kOthers);
-    } else if (writing_) {
-      changed_ = false;
-      // Armed first: what is written after the look is told.
-      Arm();
-      const auto before = last_look_;
-      co_await Look(Scope::kCurrent, Compaction::kNone);
-      if (ended_ || next_) continue;
-      if (grown_ > 0) {
-        // Not to be told of every write: the pace is ours.
-        Disarm();
-        const auto pause = pace_.Next(grown_, last_look_ - before, room_, options_.bound);
-        while (!ended_ && !next_ && !co_await Wait(pause)) {
-        }
-        continue;
-      }
-      pace_.Wake();
-      while (!changed_ && !ended_ && !next_) {
-        co_await Wait(armed_ ? std::nullopt : std::optional<std::chrono::milliseconds>(kPollInterval));
-        if (!armed_) break;
-      }
+      co_await BeginRun();
+    } else if (writing_ && (changed_ || !armed_)) {
+      co_await LookAndPace();
     } else {
-      co_await Wait(std::nullopt);
-      changed_ = false;
+      co_return;
     }
   }
+}
+
+Task<void> LogKeeper::BeginRun() {
+  Disarm();
+  path_ = *std::exchange(next_, std::nullopt);
+  writing_ = true;
+  changed_ = true;
+  last_size_ = 0;
+  marked_ = next_log_ == Log::kNew;
+  truncation_told_ = false;
+  history_.Clear();
+  if (marked_) history_.Add(options_.clock->WallNow(), 0);
+  pace_.Wake();
+  // A start is not held up by a look at what earlier runs have left.
+  co_await Pause(kFirstLook);
+  if (ended_ || next_) co_return;
+  co_await Look(Scope::kAllFiles, Compaction::kOthers);
+}
+
+Task<void> LogKeeper::LookAndPace() {
+  changed_ = false;
+  // Armed first: what is written after the look is told.
+  Arm();
+  const auto before = last_look_;
+  co_await Look(Scope::kCurrent, Compaction::kNone);
+  if (ended_ || next_) co_return;
+  if (grown_ > 0) {
+    // Not to be told of every write: the pace is ours.
+    Disarm();
+    co_await Pause(pace_.Next(grown_, last_look_ - before, room_, options_.bound));
+    changed_ = true;
+    co_return;
+  }
+  pace_.Wake();
+  if (!armed_ && !changed_) co_await Pause(kPollInterval);
 }
 
 Task<void> LogKeeper::Look(Scope scope, Compaction compaction) {
@@ -128,6 +137,7 @@ Task<void> LogKeeper::Look(Scope scope, Compaction compaction) {
   request.bound = options_.bound;
   request.compaction = compaction;
   if (scope == Scope::kCurrent) request.others = others_;
+  if (scope == Scope::kAllFiles && options_.listing != nullptr) request.listing = co_await options_.listing->Look();
   const auto report = co_await options_.pool->Run([request = std::move(request)] { return TidyLogs(request); });
   others_ = report.others;
   last_look_ = options_.clock->Now();
@@ -172,7 +182,7 @@ void LogKeeper::Arm() {
   const auto number = options_.watch->Arm(path_, [this] {
     armed_.reset();
     changed_ = true;
-    timer_.cancel();
+    Wake();
   });
   if (number) {
     armed_ = *number;

@@ -10,8 +10,10 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "async/offload.h"
+#include "async/shared_look.h"
 #include "async/spawn.h"
 #include "base/clock.h"
 #include "os/modify_watch.h"
@@ -19,6 +21,9 @@
 #include "service/log_tidy.h"
 
 namespace shipmate::service {
+
+/// The names in a log directory, see ListLogDirectory.
+using LogListing = async::SharedLook<std::vector<std::string>>;
 
 class LogKeeper {
  public:
@@ -31,9 +36,11 @@ class LogKeeper {
     const base::Clock* clock = nullptr;
     /// Null where files cannot be watched: then a running service's log is looked at every five seconds.
     os::ModifyWatch* watch = nullptr;
+    /// Of `dir`, shared by all whose logs are there; null: it is read by each.
+    LogListing* listing = nullptr;
   };
 
-  /// REQUIRES: pool, clock and watch outlive it.
+  /// REQUIRES: pool, clock, watch and listing outlive it.
   explicit LogKeeper(Options options);
   /// REQUIRES: Close has completed, or neither Follow nor RunEnded was called.
   ~LogKeeper();
@@ -54,15 +61,18 @@ class LogKeeper {
   Task<void> Close();
 
  private:
+  /// Runs only while there is something to do: what waits for the file to be written to is the watch.
   Task<void> Loop();
+  Task<void> BeginRun();
+  Task<void> LookAndPace();
   enum class Scope { kCurrent, kAllFiles };
   Task<void> Look(Scope scope, Compaction compaction);
   void NoteShrinking(const os::FileUse& use);
   void Arm();
   void Disarm();
   void Wake();
-  /// Until something is to be done (false), or `limit` is over (true); nullopt: for ever.
-  Task<bool> Wait(std::optional<std::chrono::milliseconds> limit);
+  /// Until `limit` is over, or the run has ended, or another has begun.
+  Task<void> Pause(std::chrono::milliseconds limit);
   void Say(const std::string& problem);
 
   Options options_;

@@ -68,7 +68,7 @@ std::string Surroundings(std::string_view line, std::size_t at, std::size_t leng
 std::vector<os::FileEntry> ListRuns(const LogSource& source) {
   std::vector<os::FileEntry> runs;
   const auto current = os::StatRegularFile(source.current);
-  for (const std::string& path : ListLogFiles(source.dir, source.name, "")) {
+  for (const std::string& path : ListLogFiles(source.dir, source.name)) {
     auto entry = os::StatRegularFile(path);
     if (!entry || (current && entry->SameFile(*current))) continue;
     entry->name = path;

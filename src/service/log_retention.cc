@@ -63,14 +63,14 @@ void SizeHistory::Add(base::WallTime time, std::uint64_t size) {
   if (samples_.size() <= kMost) return;
   // The older, the coarser: a sample goes whose neighbours lie close together for its age.
   constexpr int kPart = 32;
-  std::deque<Sample> thinned = {samples_.front()};
+  std::vector<Sample> thinned = {samples_.front()};
   for (std::size_t i = 1; i + 1 < samples_.size(); ++i) {
     const auto gap = samples_[i + 1].time - thinned.back().time;
     if (gap >= (time - samples_[i].time) / kPart) thinned.push_back(samples_[i]);
   }
   thinned.push_back(samples_.back());
   samples_ = std::move(thinned);
-  if (samples_.size() > kMost) samples_.pop_front();
+  if (samples_.size() > kMost) samples_.erase(samples_.begin());
 }
 
 std::optional<std::uint64_t> SizeHistory::SizeAt(base::WallTime time) const {

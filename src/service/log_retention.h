@@ -7,7 +7,6 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <optional>
 #include <string>
 #include <vector>
@@ -81,7 +80,7 @@ class SizeHistory {
     base::WallTime time;
     std::uint64_t size;
   };
-  std::deque<Sample> samples_;
+  std::vector<Sample> samples_;
 };
 
 }  // namespace shipmate::service

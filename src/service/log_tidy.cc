@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <filesystem>
+#include <set>
 #include <system_error>
 
 #include "os/guarded_files.h"
@@ -85,7 +86,10 @@ TidyReport TidyLogs(const TidyRequest& request) {
 
   const auto spared = os::StatRegularFile(current);
   std::vector<LogUse> files;
-  for (const std::string& path : ListLogFiles(request.dir, request.name, kTemporary)) {
+  const auto listing = request.listing
+                           ? request.listing
+                           : std::make_shared<const std::vector<std::string>>(ListLogDirectory(request.dir));
+  for (const std::string& path : ChooseLogFiles(*listing, request.dir, request.name, kTemporary)) {
     if (path.ends_with(kTemporary)) {
       Remove(path, report);
       continue;
@@ -97,15 +101,24 @@ TidyReport TidyLogs(const TidyRequest& request) {
   }
   const LogPlan plan = PlanLogs(files, request.bound, kLogFilesKept);
   Execute(plan, current, report);
+  std::set<std::string> changed(plan.remove.begin(), plan.remove.end());
+  for (const LogCut& cut : plan.free) changed.insert(cut.file);
   report.others = 0;
   for (const LogUse& file : files) {
-    if (request.compaction == Compaction::kAll || (request.compaction == Compaction::kOthers && !file.current)) {
+    const bool may_compact =
+        request.compaction == Compaction::kAll || (request.compaction == Compaction::kOthers && !file.current);
+    if (may_compact && (file.retained_from > 0 || changed.contains(file.file))) {
       Compact(file, report);
+      changed.insert(file.file);
     }
-    if (file.current) continue;
-    if (const auto use = os::InspectFile(file.file)) report.others += use->used;
+    if (file.current) {
+      if (changed.contains(file.file)) Look(current, report);
+    } else if (!changed.contains(file.file)) {
+      report.others += file.used;
+    } else if (const auto use = os::InspectFile(file.file)) {
+      report.others += use->used;
+    }
   }
-  Look(current, report);
   return report;
 }
 

@@ -5,6 +5,7 @@
 // lost.
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -29,6 +30,8 @@ struct TidyRequest {
   Compaction compaction = Compaction::kNone;
   /// What the other files take up, where that is known: then only `current` is looked at, unless it is too much.
   std::optional<std::uint64_t> others;
+  /// What is in `dir`, from ListLogDirectory; null: it is read when it is needed.
+  std::shared_ptr<const std::vector<std::string>> listing;
 };
 
 struct TidyReport {

@@ -135,17 +135,27 @@ std::string TailLogFile(const std::string& path, std::size_t count) {
   return data.substr(cut);
 }
 
-std::vector<std::string> ListLogFiles(const std::string& dir, const std::string& name, std::string_view more) {
+std::vector<std::string> ListLogDirectory(const std::string& dir) {
+  std::vector<std::string> names = os::ListNames(dir);
+  std::ranges::sort(names);
+  return names;
+}
+
+std::vector<std::string> ChooseLogFiles(const std::vector<std::string>& listing, const std::string& dir,
+                                        const std::string& name, std::string_view more) {
+  const std::string prefix = name + ".";
   std::vector<std::string> paths;
-  std::error_code error;
-  std::filesystem::directory_iterator entry(dir, error);
-  for (; !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
-    const std::string file = entry->path().filename().string();
-    std::string_view log = file;
+  for (auto file = std::ranges::lower_bound(listing, prefix); file != listing.end() && file->starts_with(prefix);
+       ++file) {
+    std::string_view log = *file;
     if (!more.empty() && log.ends_with(more)) log.remove_suffix(more.size());
-    if (Classify(log, name) != LogKind::kForeign) paths.push_back(Join(dir, file));
+    if (Classify(log, name) != LogKind::kForeign) paths.push_back(Join(dir, *file));
   }
   return paths;
+}
+
+std::vector<std::string> ListLogFiles(const std::string& dir, const std::string& name) {
+  return ChooseLogFiles(ListLogDirectory(dir), dir, name, "");
 }
 
 bool StartsWithMarker(const std::string& path) {
@@ -160,9 +170,6 @@ std::optional<std::string> FindNewestLog(const std::string& dir, const std::stri
 
 Result<StartingLog> StartingLog::Open(const std::string& dir, const std::string& name, std::uint64_t generation,
                                       base::WallTime now) {
-  if (auto made = os::MakeDirectories(dir, kDirMode); !made) {
-    return Fail(made.error().code, "creating log dir: " + made.error().what);
-  }
   StartingLog log;
   log.dir_ = dir;
   log.name_ = name;
@@ -170,6 +177,12 @@ Result<StartingLog> StartingLog::Open(const std::string& dir, const std::string&
   std::string path = Join(dir, stem + ".log");
   // A start of the same generation that we died in has left its file: it keeps it.
   auto created = os::CreateForAppend(path, kFileMode);
+  if (!created && created.error().code == Errc::kNotFound) {
+    if (auto made = os::MakeDirectories(dir, kDirMode); !made) {
+      return Fail(made.error().code, "creating log dir: " + made.error().what);
+    }
+    created = os::CreateForAppend(path, kFileMode);
+  }
   for (int number = 1; !created && created.error().code == Errc::kBusy; ++number) {
     path = Join(dir, stem + "-" + std::to_string(number) + ".log");
     created = os::CreateForAppend(path, kFileMode);

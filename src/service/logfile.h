@@ -32,9 +32,16 @@ std::string TailLogFile(const std::string& path, std::size_t count);
 /// characters never reach another service's files. By text alone.
 bool IsLogOf(const std::string& path, const std::string& dir, const std::string& name);
 
-/// The paths of the service's own log files in `dir`, in no order; with `<log><more>` among them where `more` is not
-/// "".
-std::vector<std::string> ListLogFiles(const std::string& dir, const std::string& name, std::string_view more);
+/// The names of all that is in `dir`, sorted; what cannot be read is left out.
+std::vector<std::string> ListLogDirectory(const std::string& dir);
+
+/// The paths of the service's own log files among `listing`, the sorted names of all that is in `dir`; with
+/// `<log><more>` among them where `more` is not "".
+std::vector<std::string> ChooseLogFiles(const std::vector<std::string>& listing, const std::string& dir,
+                                        const std::string& name, std::string_view more);
+
+/// The paths of the service's own log files in `dir`, in no order.
+std::vector<std::string> ListLogFiles(const std::string& dir, const std::string& name);
 
 /// Whether the file begins with the marker of a start.
 bool StartsWithMarker(const std::string& path);

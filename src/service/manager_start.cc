@@ -12,6 +12,7 @@
 #include "os/files.h"
 #include "os/guarded_files.h"
 #include "service/environment.h"
+#include "service/logfile.h"
 #include "service/manager_impl.h"
 #include "service/orphans.h"
 #include "service/schedule.h"
@@ -112,7 +113,8 @@ Manager::Impl::Impl(const Executor& executor, ManagerOptions options, Notifier& 
   std::vector<std::string> hidden = config::SecretNames();
   hidden.emplace_back(kInstanceMark);
   hidden.emplace_back(kDeployMark);
-  context.environment = WithUsualVariables(WithoutVariables(options.environment, hidden));
+  context.environment = std::make_shared<const std::vector<std::string>>(
+      WithUsualVariables(WithoutVariables(options.environment, hidden)));
   context.exec_helper = std::move(options.exec_helper);
   context.clock = options.clock;
   context.pool = options.pool;
@@ -167,6 +169,8 @@ Task<Result<void>> Manager::Impl::StartUp(std::vector<config::ServiceConfig> con
   } else {
     LogWarn(fmt::format("{}; logs are looked at every 5 seconds instead", watch.error().what));
   }
+  context.log_listing = std::make_unique<LogListing>(context.executor, *context.pool, "listing logs",
+                                                     [dir = context.config.log_dir] { return ListLogDirectory(dir); });
   if (const auto count = os::ReadFile(context.config.state_dir + "/.deploys", 64)) {
     std::from_chars(count->data(), count->data() + count->size(), last_deploy_id);
   }

@@ -60,6 +60,7 @@ void Service::MakeBackend() {
   context.exec_helper = context_.exec_helper;
   context.log_max_size = context_.config.log_max_size;
   context.log_watch = context_.log_watch.get();
+  context.log_listing = context_.log_listing.get();
   context.begin_start = [this](std::uint64_t generation) { return BeginStart(generation); };
   backend_ = context_.backends(std::move(context));
 }

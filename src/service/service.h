@@ -74,7 +74,7 @@ struct ServiceContext {
   config::Config config;
   BackendFactory backends;
   /// For children; secrets and marks stripped.
-  std::vector<std::string> environment;
+  std::shared_ptr<const std::vector<std::string>> environment;
   std::string state_id;
   const base::Clock* clock = nullptr;
   async::WorkerPool* pool = nullptr;
@@ -82,6 +82,7 @@ struct ServiceContext {
   /// See os::SpawnOptions; "" = none.
   std::string exec_helper;
   std::unique_ptr<os::ModifyWatch> log_watch;
+  std::unique_ptr<LogListing> log_listing;
   Notifier* notifier = nullptr;
   std::function<void()> on_change;
   std::function<std::uint64_t()> next_deploy_id;

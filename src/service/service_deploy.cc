@@ -90,7 +90,7 @@ Task<deploy::StepsResult> Service::RunDeploySteps() {
   auto variables = config_.env;
   variables[std::string(kDeployMark)] = InstanceMark(
       context_.state_id, Name(), static_cast<std::uint64_t>(state_.last_deploy.time_since_epoch().count()));
-  options.env = WithVariables(context_.environment, variables);
+  options.env = WithVariables(*context_.environment, variables);
   options.limit = config_.deploy_timeout;
   options.cancel = &*cancel_;
   const std::vector<std::string> steps = config_.deploy;

@@ -19,7 +19,7 @@ constexpr std::size_t kTail = 2000;
 ProberOptions Service::HealthSettings() const {
   ProberOptions options{.health = *config_.health, .dir = config_.dir.empty() ? context_.config.base_dir : config_.dir};
   if (config_.health->kind == config::HealthConfig::Kind::kExec) {
-    options.environment = WithVariables(context_.environment, config_.env);
+    options.environment = WithVariables(*context_.environment, config_.env);
   }
   return options;
 }

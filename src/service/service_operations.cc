@@ -107,7 +107,7 @@ Task<OpResult> Service::Pull() {
   os::CommandOptions options;
   options.argv = {"git", "pull"};
   options.dir = config_.dir;
-  options.env = WithVariables(context_.environment, {{"GIT_TERMINAL_PROMPT", "0"}});
+  options.env = WithVariables(*context_.environment, {{"GIT_TERMINAL_PROMPT", "0"}});
   options.limit = kPullLimit;
   const auto pulled = co_await os::RunCommand(std::move(options));
   if (!pulled) co_return Failed("git pull failed: " + pulled.error().what);

@@ -51,7 +51,7 @@ class FakeBackend final : public service::Backend {
  public:
   FakeBackend(std::shared_ptr<FakeScript> script, service::BackendContext context)
       : script_(std::move(script)), context_(std::move(context)) {
-    script_->environment = context_.environment;
+    script_->environment = *context_.environment;
   }
 
   Task<Result<service::Change>> Start() override {

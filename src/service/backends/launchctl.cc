@@ -169,7 +169,7 @@ Task<Exit> LaunchctlBackend::WaitForExit() {
 
 std::unique_ptr<Backend> MakeLaunchctlBackend(const BackendContext& context) {
   return std::make_unique<LaunchctlBackend>(
-      LaunchctlOptions{.label = context.service.service_name, .environment = context.environment});
+      LaunchctlOptions{.label = context.service.service_name, .environment = *context.environment});
 }
 
 }  // namespace shipmate::service::backends

@@ -132,7 +132,8 @@ LogKeeper::Options ProcessBackend::KeeperOptions(const BackendContext& context) 
           .bound = LogBound(context),
           .pool = context.pool,
           .clock = context.clock,
-          .watch = context.log_watch};
+          .watch = context.log_watch,
+          .listing = context.log_listing};
 }
 
 std::chrono::milliseconds ProcessBackend::UptimeOf(const Instance& instance) {

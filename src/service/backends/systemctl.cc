@@ -345,7 +345,7 @@ SystemctlOptions OptionsOf(const BackendContext& context) {
   return {.unit = context.service.service_name,
           .scope = context.service.user_service ? UnitScope::kUser : UnitScope::kSystem,
           .privilege = context.service.sudo ? UnitPrivilege::kSudo : UnitPrivilege::kOwn,
-          .environment = context.environment,
+          .environment = *context.environment,
           .clock = context.clock};
 }
 

@@ -182,7 +182,7 @@ Task<void> UnitSeat::Close() {
 
 std::shared_ptr<UnitCache> UnitCaches::For(UnitScope scope, const BackendContext& context) {
   auto& cache = caches_[scope];
-  if (!cache) cache = std::make_shared<UnitCache>(context.executor, scope, context.environment, *context.clock);
+  if (!cache) cache = std::make_shared<UnitCache>(context.executor, scope, *context.environment, *context.clock);
   return cache;
 }
 

@@ -74,7 +74,7 @@ struct Bench : Machine {
     context.log_dir = config.log_dir;
     context.base_dir = "/";
     context.state_id = id;
-    context.environment = environment;
+    context.environment = std::make_shared<const std::vector<std::string>>(environment);
     context.clock = &clock;
     context.pool = &pool;
     context.census = census.get();

@@ -53,7 +53,7 @@ struct Bench : Machine {
     context.log_dir = config.log_dir;
     context.base_dir = dir.Path();
     context.state_id = id;
-    context.environment = environment;
+    context.environment = std::make_shared<const std::vector<std::string>>(environment);
     context.clock = &clock;
     context.pool = &pool;
     context.census = census.get();
