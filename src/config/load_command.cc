@@ -188,7 +188,7 @@ LoadResult<CommandSpec> ParseCommand(const std::string& file, std::string_view t
 }
 
 std::string FlagSpec::Usage() const {
-  const std::string shown = brief.empty() ? "--" + name : "-" + brief;
+  std::string shown = brief.empty() ? "--" + name : "-" + brief;
   switch (kind) {
     case Kind::kSwitch:
       break;

@@ -53,7 +53,7 @@ class HealthMachine {
   /// New settings. The word stays until the next Started or Found.
   void Configure(config::HealthConfig config) { config_ = std::move(config); }
 
-  Word word() const { return word_; }
+  Word GetWord() const { return word_; }
 
  private:
   Actions Succeeded(base::SteadyTime now);

@@ -60,13 +60,13 @@ Task<Result<void>> HealthWatch::AwaitHealthy() {
   const std::uint64_t run = run_;
   if (!machine_) co_return Result<void>();
   if (!on_) co_return Fail(Errc::kClosed, "not healthy yet when it ended: " + ended_);
-  while (run == run_ && word() == Word::kStarting) {
+  while (run == run_ && GetWord() == Word::kStarting) {
     if (!changed_) changed_ = std::make_shared<async::Event>(executor_);
     const auto changed = changed_;
     co_await changed->Wait();
   }
   if (run != run_) co_return Fail(Errc::kClosed, "not healthy yet when it ended: " + ended_);
-  if (word() != Word::kUnhealthy) co_return Result<void>();
+  if (GetWord() != Word::kUnhealthy) co_return Result<void>();
   co_return Fail(Errc::kTimeout, "not healthy within " + base::FormatDuration(start_period_) + ": " + reason_);
 }
 
@@ -79,7 +79,7 @@ Task<void> HealthWatch::Loop(std::shared_ptr<Prober> prober, HealthMachine::Acti
       const bool runs = co_await hooks_.runs();
       if (run != run_) co_return;
       // A unit that is not up yet is no less starting for that.
-      if (!runs && word() != Word::kStarting) {
+      if (!runs && GetWord() != Word::kStarting) {
         next = machine_->NotRunning(clock_.Now()).probe_at;
         reason_.clear();
         continue;
@@ -91,7 +91,7 @@ Task<void> HealthWatch::Loop(std::shared_ptr<Prober> prober, HealthMachine::Acti
     const auto actions =
         machine_->Probed(result ? HealthMachine::Probe::kSucceeded : HealthMachine::Probe::kFailed, clock_.Now());
     next = actions.probe_at;
-    if (word() != Word::kStarting) Wake();
+    if (GetWord() != Word::kStarting) Wake();
     Obey(actions);
   }
 }

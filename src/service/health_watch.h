@@ -47,7 +47,7 @@ class HealthWatch {
   /// says why it is not: kTimeout after the start period, kClosed when it ended before.
   Task<Result<void>> AwaitHealthy();
 
-  HealthMachine::Word word() const { return on_ ? machine_->word() : HealthMachine::Word::kUnknown; }
+  HealthMachine::Word GetWord() const { return on_ ? machine_->GetWord() : HealthMachine::Word::kUnknown; }
   /// Why the last probe failed; "" after a good one.
   const std::string& Reason() const { return reason_; }
   /// After Ended: waits until the loop has unwound.

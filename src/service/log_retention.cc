@@ -45,7 +45,8 @@ std::chrono::milliseconds LookPace::Next(std::uint64_t grown, std::chrono::nanos
   if (grown == 0) return step;
   const double seconds = std::max(std::chrono::duration<double>(elapsed).count(), 0.001);
   const double rate = static_cast<double>(grown) / seconds;
-  const double until = static_cast<double>(room + bound / 8) / rate;
+  const std::uint64_t slack = room + bound / 8;
+  const double until = static_cast<double>(slack) / rate;
   const auto by_rate = milliseconds(static_cast<std::int64_t>(std::min(until, 1.0) * 1000.0));
   return std::clamp(by_rate, kShortest, std::max(step, kShortest));
 }

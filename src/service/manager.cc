@@ -73,7 +73,7 @@ Manager::~Manager() {
   if (impl_->stopped) return;
   // Coroutines still refer to it: a leak is the lesser evil.
   LogError("manager: destroyed before it was stopped");
-  (void)impl_.release();
+  [[maybe_unused]] const Impl* leaked = impl_.release();
 }
 
 Task<Result<std::unique_ptr<Manager>>> Manager::Create(Executor executor, ManagerOptions options, Notifier& notifier) {

@@ -296,7 +296,7 @@ Task<ServiceView> Service::View() {
   view.pid = backend_->Pid();
   view.uptime = backend_->Uptime();
   if (view.pid == 0) view.last_exit = last_exit_;
-  view.health = ToString(health_.word());
+  view.health = ToString(health_.GetWord());
   view.health_reason = health_.Reason();
   if (view.health == "starting" && view.state.status == "running") view.state.status = "starting";
   if (deploying_) {

@@ -154,7 +154,7 @@ class Service {
   Result<void> CancelDeploy();
 
   /// Started, and not healthy yet.
-  bool IsStarting() const { return health_.word() == HealthMachine::Word::kStarting; }
+  bool IsStarting() const { return health_.GetWord() == HealthMachine::Word::kStarting; }
   const std::string& Name() const { return config_.name; }
   const config::ServiceConfig& Config() const { return config_; }
   /// The backend's word, asked for now.

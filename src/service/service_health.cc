@@ -69,7 +69,7 @@ void Service::TellHealth(HealthMachine::News news, const std::string& reason) {
 
 Task<OpResult> Service::Cure() {
   // It may have been started anew, or have recovered, since this was asked for.
-  if (health_.word() != HealthMachine::Word::kUnhealthy || state_.desired == Desired::kDown) co_return Already("");
+  if (health_.GetWord() != HealthMachine::Word::kUnhealthy || state_.desired == Desired::kDown) co_return Already("");
   cause_ = "unhealthy: " + health_.Reason();
   LogInfo(fmt::format("{}: restarting it: {}", Name(), cause_));
   OpResult result = co_await Restart(Saving::kSynced);
@@ -87,7 +87,7 @@ Task<OpResult> Service::Cure() {
 Task<void> Service::ConfirmStart(Op op, OpResult& result) {
   if (!result.reply.ok || (op != Op::kStart && op != Op::kRestart)) co_return;
   if (result.already) {
-    if (health_.word() == HealthMachine::Word::kUnhealthy) result.reply.text += ", unhealthy: " + health_.Reason();
+    if (health_.GetWord() == HealthMachine::Word::kUnhealthy) result.reply.text += ", unhealthy: " + health_.Reason();
     co_return;
   }
   const auto healthy = co_await health_.AwaitHealthy();

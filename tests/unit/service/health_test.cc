@@ -54,31 +54,31 @@ HealthMachine Healthy() {
 
 TEST_CASE("health: a start is probed quickly, then slower, and at the end of its period") {
   HealthMachine machine(Reports());
-  CHECK(machine.word() == Word::kUnknown);
+  CHECK(machine.GetWord() == Word::kUnknown);
   CHECK(machine.Started(kStart) == At(milliseconds(100)));
-  CHECK(machine.word() == Word::kStarting);
+  CHECK(machine.GetWord() == Word::kStarting);
   CHECK(machine.Probed(Probe::kFailed, kStart + milliseconds(100)) == At(milliseconds(300)));
   CHECK(machine.Probed(Probe::kFailed, kStart + milliseconds(300)) == At(milliseconds(700)));
   CHECK(machine.Probed(Probe::kFailed, kStart + milliseconds(700)) == At(milliseconds(1500)));
   CHECK(machine.Probed(Probe::kFailed, kStart + milliseconds(1500)) == At(milliseconds(2500)));
   CHECK(machine.Probed(Probe::kFailed, kStart + milliseconds(4999)) == At(seconds(5)));
-  CHECK(machine.word() == Word::kStarting);
+  CHECK(machine.GetWord() == Word::kStarting);
   CHECK(machine.Probed(Probe::kFailed, kStart + seconds(5)) == Tell(seconds(15), News::kUnhealthy));
-  CHECK(machine.word() == Word::kUnhealthy);
+  CHECK(machine.GetWord() == Word::kUnhealthy);
 }
 
 TEST_CASE("health: a start that works is no news") {
   HealthMachine machine(Reports());
   static_cast<void>(machine.Started(kStart));
   CHECK(machine.Probed(Probe::kSucceeded, kStart + seconds(1)) == At(seconds(11)));
-  CHECK(machine.word() == Word::kHealthy);
+  CHECK(machine.GetWord() == Word::kHealthy);
 }
 
 TEST_CASE("health: a late success of a start counts") {
   HealthMachine machine(Reports());
   static_cast<void>(machine.Started(kStart));
   CHECK(machine.Probed(Probe::kSucceeded, kStart + seconds(6)) == At(seconds(16)));
-  CHECK(machine.word() == Word::kHealthy);
+  CHECK(machine.GetWord() == Word::kHealthy);
 }
 
 TEST_CASE("health: failures in a row make it unhealthy, once; a success makes it healthy") {
@@ -86,33 +86,33 @@ TEST_CASE("health: failures in a row make it unhealthy, once; a success makes it
   CHECK(machine.Probed(Probe::kFailed, kStart + seconds(10)) == At(seconds(20)));
   CHECK(machine.Probed(Probe::kSucceeded, kStart + seconds(20)) == At(seconds(30)));
   CHECK(machine.Probed(Probe::kFailed, kStart + seconds(30)) == At(seconds(40)));
-  CHECK(machine.word() == Word::kHealthy);
+  CHECK(machine.GetWord() == Word::kHealthy);
   CHECK(machine.Probed(Probe::kFailed, kStart + seconds(40)) == Tell(seconds(50), News::kUnhealthy));
-  CHECK(machine.word() == Word::kUnhealthy);
+  CHECK(machine.GetWord() == Word::kUnhealthy);
   CHECK(machine.Probed(Probe::kFailed, kStart + seconds(50)) == At(seconds(60)));
   CHECK(machine.Probed(Probe::kSucceeded, kStart + seconds(60)) == Tell(seconds(70), News::kHealthy));
-  CHECK(machine.word() == Word::kHealthy);
+  CHECK(machine.GetWord() == Word::kHealthy);
   CHECK(machine.Probed(Probe::kSucceeded, kStart + seconds(70)) == At(seconds(80)));
 }
 
 TEST_CASE("health: what is found running is unknown until a probe tells, and has its threshold") {
   HealthMachine machine(Reports());
   CHECK(machine.Found(kStart, hours(1)) == At(seconds(0)));
-  CHECK(machine.word() == Word::kUnknown);
+  CHECK(machine.GetWord() == Word::kUnknown);
   CHECK(machine.Probed(Probe::kFailed, kStart) == At(seconds(10)));
-  CHECK(machine.word() == Word::kUnknown);
+  CHECK(machine.GetWord() == Word::kUnknown);
   CHECK(machine.Probed(Probe::kFailed, kStart + seconds(10)) == Tell(seconds(20), News::kUnhealthy));
 
   HealthMachine working(Reports());
   static_cast<void>(working.Found(kStart, hours(1)));
   CHECK(working.Probed(Probe::kSucceeded, kStart) == At(seconds(10)));
-  CHECK(working.word() == Word::kHealthy);
+  CHECK(working.GetWord() == Word::kHealthy);
 }
 
 TEST_CASE("health: what is found young keeps the rest of its start period") {
   HealthMachine machine(Reports());
   CHECK(machine.Found(kStart, seconds(4)) == At(seconds(0)));
-  CHECK(machine.word() == Word::kStarting);
+  CHECK(machine.GetWord() == Word::kStarting);
   CHECK(machine.Probed(Probe::kFailed, kStart + milliseconds(950)) == At(seconds(1)));
   CHECK(machine.Probed(Probe::kFailed, kStart + seconds(1)) == Tell(seconds(11), News::kUnhealthy));
 }
@@ -120,7 +120,7 @@ TEST_CASE("health: what is found young keeps the rest of its start period") {
 TEST_CASE("health: what does not run is unknown, and looked at again") {
   HealthMachine machine = Healthy();
   CHECK(machine.NotRunning(kStart + seconds(10)) == At(seconds(20)));
-  CHECK(machine.word() == Word::kUnknown);
+  CHECK(machine.GetWord() == Word::kUnknown);
 }
 
 TEST_CASE("health: restarts at once, then after waits that double, and tells once") {
@@ -177,7 +177,7 @@ TEST_CASE("health: a stop ends the story") {
   static_cast<void>(machine.Probed(Probe::kFailed, kStart + seconds(10)));
   static_cast<void>(machine.Probed(Probe::kFailed, kStart + seconds(20)));
   machine.Stopped();
-  CHECK(machine.word() == Word::kUnknown);
+  CHECK(machine.GetWord() == Word::kUnknown);
   static_cast<void>(machine.Started(kStart + seconds(30)));
   CHECK(machine.Probed(Probe::kSucceeded, kStart + seconds(31)) == At(seconds(41)));
 }
