@@ -219,12 +219,10 @@ std::expected<Bound, Message> BindArguments(const config::CommandSpec& spec, con
   Bound bound;
   ServiceFinder finder(spec, services, scope, verbs);
   std::vector<std::string> words = command.arguments;
-  if (!spec.flags.empty()) {
-    FlagReader reader(spec, std::move(words));
-    if (auto problem = reader.Read()) return std::unexpected(Usage(spec, *std::move(problem)));
-    words = reader.TakePlain();
-    bound.flags = reader.Values();
-  }
+  FlagReader reader(spec, std::move(words));
+  if (auto problem = reader.Read()) return std::unexpected(Usage(spec, *std::move(problem)));
+  words = reader.TakePlain();
+  bound.flags = reader.Values();
   auto word = words.begin();
   for (const config::ArgumentSpec& argument : spec.arguments) {
     if (word == words.end()) {

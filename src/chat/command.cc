@@ -6,41 +6,18 @@
 
 #include "base/text.h"
 #include "chat/clean.h"
+#include "chat/lookalike.h"
 
 namespace shipmate::chat {
 
 namespace {
 
+constexpr std::size_t kShownRunes = 64;
 constexpr std::string_view kBlanks = " \t\v\f";
 constexpr std::string_view kBlanksAndLineEnds = " \t\v\f\r\n";
 
 bool IsAsciiLetter(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
-
-bool IsOddSpace(char32_t c) {
-  return c == 0x00A0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200A) || c == 0x202F || c == 0x205F || c == 0x3000;
-}
-
-bool IsInvisible(char32_t c) {
-  return c == 0x00AD || c == 0x034F || c == 0x061C || c == 0x180E || (c >= 0x200B && c <= 0x200F) ||
-         (c >= 0x202A && c <= 0x202E) || (c >= 0x2060 && c <= 0x206F) || c == 0xFEFF;
-}
-
-bool IsSmartQuote(char32_t c) {
-  return (c >= 0x2018 && c <= 0x201F) || c == 0x00AB || c == 0x00BB;
-}
-
-// The full-width form of an ASCII character (Unicode block Halfwidth and Fullwidth Forms), folded; others as they are.
-char32_t FoldWidth(char32_t c) {
-  return c >= 0xFF01 && c <= 0xFF5E ? c - 0xFF01 + 0x21 : c;
-}
-
-// Letters of other scripts, roughly: what a person may have typed for a word, as against punctuation and emoji.
-bool IsForeignLetter(char32_t c) {
-  return (c >= 0x00C0 && c <= 0x1FFF && c != 0x00D7 && c != 0x00F7) || (c >= 0x3041 && c <= 0x9FFF) ||
-         (c >= 0xAC00 && c <= 0xD7A3) || (c >= 0xFF21 && c <= 0xFF3A) || (c >= 0xFF41 && c <= 0xFF5A) ||
-         (c >= 0x1D400 && c <= 0x1D7FF);
 }
 
 std::string_view TrimBlanks(std::string_view text) {
@@ -65,7 +42,7 @@ std::optional<std::string_view> AfterLookalike(std::string_view text, std::strin
     if (text.empty()) return std::nullopt;
     const base::Rune rune = base::DecodeRune(text);
     const base::Rune wanted = base::DecodeRune(prefix);
-    if (!rune.valid || FoldWidth(rune.value) != FoldWidth(wanted.value)) return std::nullopt;
+    if (!rune.valid || AsciiTwin(rune.value) != AsciiTwin(wanted.value)) return std::nullopt;
     text.remove_prefix(rune.length);
     prefix.remove_prefix(wanted.length);
   }
@@ -88,23 +65,28 @@ Start StartsWord(std::string_view text) {
   return Start::kTalk;
 }
 
-// How to write what `word`, which has a character outside printable ASCII, was meant to be.
-BadCommand Foreign(std::string_view word) {
-  const std::string shown = Shorten(base::EscapeNonAscii(base::FirstRunes(word, 64)), 64);
-  std::string_view why = "names and commands are plain ASCII";
+std::string WhyForeign(std::string_view word) {
+  // Keyboards of phones make one dash of two hyphens, and typographic quotes of straight ones.
+  if (const base::Rune first = base::DecodeRune(word); first.valid && IsDash(first.value)) {
+    return "write a flag with two hyphens (--)";
+  }
+  bool unseen = false;
   for (std::string_view rest = word; !rest.empty();) {
     const base::Rune rune = base::DecodeRune(rest);
-    if (rune.valid && IsSmartQuote(rune.value)) {
-      why = "write straight quotes (\" or ')";
-      break;
-    }
-    if (rune.valid && (IsOddSpace(rune.value) || IsInvisible(rune.value))) {
-      why = "it has a blank or a character that is not the ordinary one; type it again";
-      break;
-    }
+    if (rune.valid && IsSmartQuote(rune.value)) return "write straight quotes (\" or ')";
+    unseen = unseen || (rune.valid && (IsOddSpace(rune.value) || IsInvisible(rune.value)));
     rest.remove_prefix(rune.length);
   }
-  return {fmt::format("cannot read \"{}\": {}", shown, why)};
+  if (unseen) return "it has a blank or a character that is not the ordinary one; type it again";
+  const std::string reading = base::RuneCount(word) > kShownRunes ? "" : AsciiReading(word);
+  if (reading.empty()) return "names and commands are plain ASCII";
+  return fmt::format("names and commands are plain ASCII; for {}, type it again", QuoteShort(reading));
+}
+
+// REQUIRES: `word` has a character outside printable ASCII.
+BadCommand Foreign(std::string_view word) {
+  const std::string shown = Shorten(base::EscapeNonAscii(base::FirstRunes(word, kShownRunes)), kShownRunes);
+  return {fmt::format("cannot read \"{}\": {}", shown, WhyForeign(word))};
 }
 
 bool IsPrintable(char c) {

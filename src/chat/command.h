@@ -38,10 +38,11 @@ struct ParseOptions {
 
 /// A command is the prefix directly followed by a letter, at the very start of the text (blanks before it apart), or
 /// any non-blank addressed text. Words are split at ASCII blanks; "..." and '...' keep blanks in one word. The verb's
-/// ASCII case is ignored, arguments are exact. One command a message: a second line is a BadCommand. A word with
-/// characters outside printable ASCII is a BadCommand that shows them escaped: two names that only look alike must not
-/// pass for each other. So is a text whose start only looks like the prefix (a full-width mark, an invisible character
-/// before it). Inside a word, quoted and unquoted pieces join as in a shell; there are no backslash escapes.
+/// ASCII case is ignored, arguments are exact (docs/commands.md tells it to users). One command a message: a second
+/// line is a BadCommand. A word with characters outside printable ASCII is a BadCommand that shows them escaped: two
+/// names that only look alike must not pass for each other. So is a text whose start only looks like the prefix (a
+/// full-width mark, an invisible character before it). Inside a word, quoted and unquoted pieces join as in a shell;
+/// there are no backslash escapes.
 Parsed ParseCommandText(std::string_view text, const ParseOptions& options);
 
 /// The words of `command` such that, addressed, they parse to it again; quoted where needed. REQUIRES: printable ASCII.

@@ -95,13 +95,20 @@ class Discord(OnDiscord):
         self.assertEqual(self.home.state("slow")["generation"], before + 1)
 
     def test_only_people_in_the_channel_are_heard(self):
+        """T-14, and G1: talk is no command."""
         self.connect()
         pid = self.pid("echo")
         ignored = [self.double.say("!stop echo", channel=OTHER_CHANNEL), self.double.say("!stop echo", bot=True),
                    self.double.say("!stop echo", webhook=True), self.double.say("!stop echo", own=True),
                    self.double.say("!stop echo", channel="770000000000000007"),
                    self.double.say("!stop echo", extra={"type": 21}),
+                   self.double.say("!stop echo", extra={"message_reference": {"type": 1, "message_id": "1"}}),
                    self.double.say("please !stop echo"), self.double.say("stop echo")]
+        talk = self.double.say("good morning")
+        self.double.control("dispatch", t="MESSAGE_UPDATE", d={
+            "id": talk, "type": 0, "channel_id": CHANNEL, "guild_id": GUILD, "content": "!stop echo",
+            "author": {"id": ALICE, "username": "alice"}, "edited_timestamp": "2026-08-01T10:00:01.000000+00:00"})
+        ignored.append(talk)
         self.answer("!list")
         for message in ignored:
             self.assertEqual(self.double.replies_to(message), [])
@@ -216,6 +223,54 @@ class Record(OnDiscord):
         self.assertTrue(said.startswith("**echo**: stopped\nnot in the audit trail: "), said)
         self.assertIn("commands are not recorded", program.stderr())
         self.assertEqual((self.home.path / "state" / "history.db").read_bytes()[:7], b"this is")
+
+
+class Hostile(OnDiscord):
+    """What people type to see what happens."""
+
+    def test_echoes_ping_nobody_and_are_short(self):
+        """SEC-01."""
+        self.connect()
+        for text in ["!status x` <@everyone> @here <@&123> `", "!" + "x" * 1900, "!help <@&123>", "!logs @everyone"]:
+            said = self.answer(text)
+            self.assertLess(len(said), 300, said)
+            for mention in ["<@everyone>", "@here", "<@&123>", "@everyone"]:
+                self.assertNotIn(mention, said)
+        posts = [e for e in self.double.trace("rest") if e["method"] == "POST" and e["path"].endswith("/messages")]
+        self.assertTrue(posts)
+        self.assertTrue(all(e["body"]["allowed_mentions"]["parse"] == [] for e in posts))
+
+    def test_what_only_looks_like_a_command_does_nothing(self):
+        """T-16."""
+        self.connect()
+        pid = self.pid("echo")
+        for text, part in [("!stop \u0435cho", "u0435cho"), ("!stop\u00a0echo", "u00a0echo"), ("!stop e\u200bcho", "u200b"),
+                           ("\uff01stop echo", "uff01"), ("!STOP ECHO", "not found; did you mean **echo**?"),
+                           ("!count\n!stop echo", "one command a message"), ("!stop " + "x" * 1900, "not found")]:
+            said = self.answer(text)
+            self.assertIn(part, said)
+            self.assertLess(len(said), 300)
+        self.assertEqual(self.pid("echo"), pid)
+
+    def test_a_flood_of_commands_is_bounded(self):
+        """T-32."""
+        self.double.control("settings", bucket_limit=10000)
+        program = self.connect()
+        before = self.memory(program)
+        asked = [self.double.say("!logs nasty 50") for _ in range(1000)]
+        last = self.double.say("!count")
+        self.double.wait(lambda: self.double.replies_to(last), "an answer to what came after the flood", 120)
+        answers = {}
+        for post in self.double.posts():
+            answers.setdefault(post.get("message_reference", {}).get("message_id"), []).append(post["content"])
+        for message in asked:
+            self.assertLessEqual(len(answers.get(message, [])), 1)
+        self.assertLess(self.memory(program), before + 64 * 1024)
+
+    def memory(self, program):
+        """Resident memory in KiB."""
+        with open(f"/proc/{program.process.pid}/status", encoding="utf-8") as file:
+            return int(re.search(r"VmRSS:\s+(\d+) kB", file.read())[1])
 
 
 STRANGER = "220000000000000009"

@@ -105,7 +105,7 @@ TEST_CASE("nothing is bound when one word is wrong") {
   CHECK(Refusal("restart x*") == "no service fits \"x*\"");
 }
 
-TEST_CASE("no odd word reaches every service") {
+TEST_CASE("CLI-01, T-10: no odd word reaches every service, or anything but a service") {
   CHECK(Refusal("stop 0") == "service \"0\" not found");
   CHECK(Refusal("stop ''") == "service \"\" not found");
   CHECK(Refusal("stop -1") == "service \"-1\" not found");
@@ -121,6 +121,7 @@ TEST_CASE("no odd word reaches every service") {
 TEST_CASE("usage comes from the table") {
   CHECK(Refusal("restart") == "usage: restart <service>...");
   CHECK(Refusal("logs") == "usage: logs <service> [lines] [--grep <text>] [--since <10m>] [--previous [n]] [-f]");
+  CHECK(Refusal("stop --force api") == "usage: stop <service>...\nunknown flag \"--force\"");
   CHECK(Refusal("count api") == "usage: count\n\"api\" is one word too many");
   CHECK(Refusal("logs api 5 6") ==
         "usage: logs <service> [lines] [--grep <text>] [--since <10m>] [--previous [n]] [-f]\n\"6\" is one word too "
@@ -149,7 +150,7 @@ TEST_CASE("a limited channel sees its services alone") {
   CHECK(Refusal("stop web-3", scope) == "service \"web-3\" not found; did you mean web-1?");
 }
 
-TEST_CASE("an echo is short and harmless") {
+TEST_CASE("SEC-01: an echo is short and harmless") {
   const auto bound = Bind("status \"x` <@everyone> @here <@&123> ` " + std::string(1900, 'y') + "\"");
   REQUIRE_FALSE(bound.has_value());
   const std::string text = Render(bound.error(), tests::JoinerDialect());

@@ -31,7 +31,7 @@ TEST_CASE("a command is the prefix and a word") {
   CHECK(InChannel("!stop\tweb") == Parsed(Command{"stop", {"web"}}));
 }
 
-TEST_CASE("ordinary talk is no command") {
+TEST_CASE("G1: ordinary talk is no command, whatever words are in it") {
   for (const std::string& talk :
        {std::string("hello"), std::string(""), std::string("   "), std::string("!"), std::string("!!!"),
         std::string("! hello"), std::string("!?"), std::string("!1"), std::string("please restart web"),
@@ -73,15 +73,25 @@ TEST_CASE("quotes keep blanks in one word") {
   CHECK(Why(Addressed("'' api")) == "a command starts with its name; try help");
 }
 
-TEST_CASE("one command a message") {
+TEST_CASE("T-16: one command a message") {
   CHECK(Why(InChannel("!stop web\n!start web")) == "one command a message, please: it has more than one line");
   CHECK(Why(InChannel("!stop web\r!start web")) == "one command a message, please: it has more than one line");
   CHECK(Why(InChannel("!x \"a\nb\"")) == "one command a message, please: it has more than one line");
 }
 
-TEST_CASE("names that only look alike do not pass for each other") {
-  CHECK(Why(InChannel("!deploy \u0430pi")) == "cannot read \"\\u0430pi\": names and commands are plain ASCII");
-  CHECK(Why(InChannel("!st\u043ep api")) == "cannot read \"st\\u043ep\": names and commands are plain ASCII");
+TEST_CASE("T-16: names that only look alike do not pass for each other") {
+  CHECK(Why(InChannel("!deploy \u0430pi")) ==
+        "cannot read \"\\u0430pi\": names and commands are plain ASCII; for \"api\", type it again");
+  CHECK(Why(InChannel("!st\u043ep api")) ==
+        "cannot read \"st\\u043ep\": names and commands are plain ASCII; for \"stop\", type it again");
+  CHECK(Why(InChannel("!deploy \uff41\uff50\uff49")).ends_with("; for \"api\", type it again"));
+  CHECK(Why(InChannel("!deploy \u00fcber")) == "cannot read \"\\u00fcber\": names and commands are plain ASCII");
+  CHECK(Why(InChannel("!deploy \u4f60\u597d")) == "cannot read \"\\u4f60\\u597d\": names and commands are plain ASCII");
+  CHECK(Why(InChannel("!logs api \u2014grep x")) == "cannot read \"\\u2014grep\": write a flag with two hyphens (--)");
+  CHECK(Why(InChannel("!logs api \u2013n 5")) == "cannot read \"\\u2013n\": write a flag with two hyphens (--)");
+  CHECK(Why(InChannel("!\ufe0fstop api")).starts_with("cannot read \"\\ufe0fstop\": it has a blank or a character"));
+  CHECK(Why(InChannel("!stop a\u3164pi")).starts_with("cannot read \"a\\u3164pi\": it has a blank or a character"));
+  CHECK(Why(InChannel("!stop api\U000e0061")).starts_with("cannot read \"api\\U000e0061\": it has a blank"));
   CHECK(Why(InChannel("!\u0455top api")).starts_with("cannot read \"\\u0455top\""));
   CHECK(Why(Addressed("\u0455top api")).starts_with("cannot read \"\\u0455top\""));
   CHECK(Why(InChannel("!deploy\u00a0api")).starts_with("cannot read \"deploy\\u00a0api\": it has a blank"));
@@ -92,14 +102,17 @@ TEST_CASE("names that only look alike do not pass for each other") {
   CHECK(Why(InChannel("!deploy a\x1b[31m")).starts_with("cannot read \"a\\x1b[31m\""));
 }
 
-TEST_CASE("a prefix that only looks like it") {
+TEST_CASE("T-16: a prefix that only looks like it") {
+  CHECK(Why(InChannel("\u01c3stop api")) == "a command starts with \"!\", not with \"\\u01c3\"");
+  CHECK(Why(InChannel("\ufe57stop api")) == "a command starts with \"!\", not with \"\\ufe57\"");
+  CHECK(InChannel("\u2757Attention, all") == Parsed(NotACommand{}));
   CHECK(Why(InChannel("\uff01"
                       "deploy api")) == "a command starts with \"!\", not with \"\\uff01\"");
   CHECK(Why(InChannel("\u200b!deploy api")) == "a command starts with \"!\", not with \"\\u200b!\"");
   CHECK(Why(InChannel("\u00a0!deploy api")) == "a command starts with \"!\", not with \"\\u00a0!\"");
 }
 
-TEST_CASE("the answer to an endless word is short") {
+TEST_CASE("T-16: the answer to an endless word is short") {
   CHECK(Why(InChannel("!deploy " + std::string(4000, 'x') + "\u0430")).size() < 150);
   std::string bidi;
   for (int i = 0; i < 1000; ++i) bidi += "\u202e";

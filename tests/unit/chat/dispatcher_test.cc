@@ -145,7 +145,7 @@ TEST_CASE("help") {
   CHECK(bridge.Say("!help lgos") == "no command \"lgos\"; did you mean **logs**?");
 }
 
-TEST_CASE("logs find plain text, earlier runs, and say what they cannot do") {
+TEST_CASE("T-31: logs find plain text, earlier runs, and say what they cannot do") {
   Bridge bridge({tests::ProcessService("web",
                                        "echo \"run $(ls logs | wc -l)\"; echo '(a+)+$ %n%s'; echo Timeout; "
                                        "exec sleep 3600")});

@@ -166,7 +166,7 @@ TEST_CASE("a mention at the start addresses us and is taken out") {
   CHECK_FALSE(with("<@1100000000000000001").addressed);
 }
 
-TEST_CASE("everything else is passed over") {
+TEST_CASE("T-14: everything else is passed over") {
   CHECK(ReadWire("MESSAGE_CREATE_OWN_NONCE").kind == Kind::kIgnored);
   CHECK(ReadWire("MESSAGE_CREATE_DM").kind == Kind::kIgnored);
   const auto changed = [](const std::string& from, const std::string& to) {
