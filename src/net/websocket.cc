@@ -20,6 +20,7 @@
 #include "net/connect.h"
 #include "net/http_message.h"
 #include "net/net_error.h"
+#include "net/read_ahead.h"
 #include "net/websocket_accept.h"
 
 namespace shipmate::net {
@@ -30,6 +31,18 @@ namespace http = beast::http;
 namespace websocket = beast::websocket;
 using asio::ip::tcp;
 using boost::system::error_code;
+
+using PlainStream = ReadAhead<tcp::socket>;
+
+// The end of TCP below a closed websocket (Beast's customisation points, found by argument-dependent lookup).
+void teardown(beast::role_type role, PlainStream& stream, error_code& error) {
+  beast::websocket::teardown(role, stream.next_layer(), error);
+}
+
+template <class Handler>
+void async_teardown(beast::role_type role, PlainStream& stream, Handler&& handler) {
+  beast::websocket::async_teardown(role, stream.next_layer(), std::forward<Handler>(handler));
+}
 
 namespace {
 
@@ -327,7 +340,7 @@ Task<Result<std::unique_ptr<WebSocket>>> ConnectSteps(Executor executor, WebSock
   if (!socket) co_return Fail(std::move(socket.error()));
   const std::string name = fmt::format("websocket to {}", options.url.Authority());
   if (!options.url.Secure()) {
-    co_return co_await Upgrade(std::make_shared<Connection<tcp::socket>>(name, std::move(*socket)), std::move(options));
+    co_return co_await Upgrade(std::make_shared<Connection<PlainStream>>(name, std::move(*socket)), std::move(options));
   }
   auto connection = std::make_shared<Connection<TlsStream>>(name, std::move(*socket), options.tls->Get());
   auto verified = co_await HandshakeAsClient(connection->Ws().next_layer(), options.url);

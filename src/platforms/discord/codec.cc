@@ -154,7 +154,7 @@ struct Draft {
   bool has_more = false;  // attachments, embeds and so on, or mentions
 };
 
-bool IsChannel(const MessageFilter& filter, const std::string& id) {
+bool IsChannel(const MessageFilter& filter, std::string_view id) {
   return std::ranges::find(filter.channels, id) != filter.channels.end();
 }
 
@@ -348,6 +348,19 @@ Result<ReadMessage> Codec::Read(std::string_view data, const MessageFilter& filt
   if (const Code error = state_->event.iterate(state_->Padded(data)).get(document)) return Broken(error);
   ondemand::object object;
   if (const Code error = document.get_object().get(object)) return Broken(error);
+  // Most messages are for others, and told by their channel alone, wherever it stands.
+  ondemand::value channel;
+  const Code found = object.find_field_unordered("channel_id").get(channel);
+  if (found && found != simdjson::NO_SUCH_FIELD) return Broken(found);
+  if (!found) {
+    std::string_view id;
+    if (const Code error = ReadText(channel, &id)) return Broken(error);
+    if (!IsChannel(filter, id)) return message;
+    bool empty = false;
+    if (const Code error = object.reset().get(empty)) return Broken(error);
+  } else {
+    return message;
+  }
   Draft draft;
   for (auto entry : object) {
     ondemand::field field;
