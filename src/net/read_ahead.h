@@ -22,6 +22,8 @@ class ReadAhead {
 
   explicit ReadAhead(NextLayer next) : next_(std::move(next)) {}
 
+  // NOLINTBEGIN(readability-identifier-naming, cppcoreguidelines-missing-std-forward): the names of Asio's stream
+  // requirements; and async_compose takes its token by reference.
   executor_type get_executor() { return next_.get_executor(); }
   NextLayer& next_layer() { return next_; }
   const NextLayer& next_layer() const { return next_; }
@@ -35,6 +37,7 @@ class ReadAhead {
   auto async_write_some(const Buffers& buffers, Token&& token) {
     return next_.async_write_some(buffers, std::forward<Token>(token));
   }
+  // NOLINTEND(readability-identifier-naming, cppcoreguidelines-missing-std-forward)
 
  private:
   static constexpr std::size_t kRoom = std::size_t{16} * 1024;

@@ -34,7 +34,8 @@ using boost::system::error_code;
 
 using PlainStream = ReadAhead<tcp::socket>;
 
-// The end of TCP below a closed websocket (Beast's customisation points, found by argument-dependent lookup).
+// NOLINTBEGIN(readability-identifier-naming): Beast's customisation points, found by argument-dependent lookup: the end
+// of TCP below a closed websocket.
 void teardown(beast::role_type role, PlainStream& stream, error_code& error) {
   beast::websocket::teardown(role, stream.next_layer(), error);
 }
@@ -43,6 +44,7 @@ template <class Handler>
 void async_teardown(beast::role_type role, PlainStream& stream, Handler&& handler) {
   beast::websocket::async_teardown(role, stream.next_layer(), std::forward<Handler>(handler));
 }
+// NOLINTEND(readability-identifier-naming)
 
 namespace {
 
