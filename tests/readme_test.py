@@ -107,7 +107,7 @@ class Readme(unittest.TestCase):
         self.check_keys(keys_read(sources) - REFUSED, 'config.yaml')
 
     def test_the_reference_of_services(self):
-        sources = ''.join(self.source(f'src/config/{name}.cc') for name in ('load_services', 'load_health', 'process_keys'))
+        sources = ''.join(self.source(f'src/config/{name}.cc') for name in ('load_services', 'load_health', 'process_keys', 'restart_keys'))
         self.check_keys(keys_read(sources) - REFUSED, 'services/NAME.yaml')
 
     def test_the_reference_of_secrets(self):

@@ -222,7 +222,7 @@ class App {
     hub_->AnswerInterrupted();
     co_await SayNews(adoption);
     link_.Ready(background_, [this] { return StatusLine(); });
-    background_.Spawn("start-up", StartWanted());
+    background_.Spawn("start-up", manager_->StartWanted());
     background_.Spawn("chat readiness", AnnounceWhenReady());
     co_await stop_.Wait();
     co_await Shutdown();
@@ -325,18 +325,6 @@ class App {
     const auto ended = co_await console.Run(*hub_);
     if (!ended) LogError("console: " + ended.error().what);
     stop_.Set();
-  }
-
-  // Every process service that no person stopped is brought up; what lives was adopted before.
-  Task<void> StartWanted() {
-    std::vector<std::string> names;
-    for (const auto& view : co_await manager_->Views()) {
-      if (view.kind != config::ServiceKind::kProcess || view.desired == service::Desired::kDown || view.pid != 0)
-        continue;
-      names.push_back(view.name);
-    }
-    const auto result = co_await manager_->StartMany(std::move(names));
-    for (const auto& [name, why] : result.failed) LogError(name + ": " + why);
   }
 
   // A chat server that is down holds nothing up for longer than this.

@@ -12,6 +12,8 @@ namespace {
 
 // Of an ended process: enough to see why, not enough to fill the screen.
 constexpr std::size_t kTailLines = 10;
+// A loop that goes on is told anew after this long.
+constexpr std::chrono::minutes kTellAgain{5};
 // A step's text, and each part of a push, in a headline.
 constexpr std::size_t kLongestStep = 200;
 constexpr std::size_t kLongestPart = 100;
@@ -23,6 +25,23 @@ std::string Part(const std::string& text) {
 
 std::string Lasting(std::chrono::milliseconds duration) {
   return duration < std::chrono::seconds(1) ? "less than 1s" : base::FormatDuration(duration);
+}
+
+std::string Moment(std::chrono::milliseconds duration) {
+  return duration < std::chrono::seconds(1) ? fmt::format("{}ms", duration.count()) : base::FormatDuration(duration);
+}
+
+// "killed by SIGSEGV after 3s", "start failed: ...".
+std::string HowItEnded(const service::EventDetail& detail) {
+  if (!detail.error.empty()) return detail.error;
+  std::string text = detail.exit ? detail.exit->Describe() : "exited";
+  if (detail.uptime.count() > 0) text += " after " + Moment(detail.uptime);
+  return text;
+}
+
+void AddTail(Message& message, const service::EventDetail& detail) {
+  const std::string tail = CleanBlock(detail.log_tail);
+  if (!tail.empty()) message.code = std::string(LastLines(tail, kTailLines));
 }
 
 // " (12s, alice)", of what is known.
@@ -40,36 +59,81 @@ std::string DeployKey(const std::string& name, const service::DeployDetail& deta
 }  // namespace
 
 ChatNotifier::ChatNotifier(Outbox& outbox, const base::Clock& clock, std::string prefix)
-    : outbox_(outbox), prefix_(std::move(prefix)), run_(clock.WallNow().time_since_epoch().count()) {}
+    : outbox_(outbox), clock_(clock), prefix_(std::move(prefix)), run_(clock.WallNow().time_since_epoch().count()) {}
 
 std::string ChatNotifier::UniqueKey(const std::string& stem) {
   return fmt::format("{}:{}-{}", stem, run_, ++events_);
 }
 
 void ChatNotifier::ServiceEvent(const std::string& name, const std::string& event, const service::EventDetail& detail) {
+  const bool unit_failed = event == "failed" && detail.incident == 0;
+  if (event == "exited" || event == "start-failed" || unit_failed) return TellCrash(name, event, detail);
+  if (event == "failed") return TellFailed(name, detail);
+  // A start in a row of crashes says nothing new until it has proved itself; that it is restarted for its health was
+  // told when it became unhealthy.
+  if (detail.automatic && detail.incident != 0) return;
+  if (event == "restarted" && detail.reason.starts_with("unhealthy: ")) return;
   Message message;
   message.headline.Bold(name);
-  const bool exited = event == "exited" || event == "failed";
-  if (exited) {
-    // A unit's end comes with systemd's word for it; "success" adds nothing.
-    const bool told = !detail.reason.empty() && detail.reason != "success";
-    message.headline.Plain(": ");
-    if (event == "failed") message.headline.Plain("failed" + (told ? fmt::format(" ({})", detail.reason) : "") + ": ");
-    message.headline.Plain(detail.exit ? detail.exit->Describe() : "exited");
-    if (detail.uptime.count() > 0) message.headline.Plain(" after " + Lasting(detail.uptime));
-    const std::string tail = CleanBlock(detail.log_tail);
-    if (!tail.empty()) message.code = std::string(LastLines(tail, kTailLines));
+  if (event == "recovered") {
+    told_.erase(name);
+    message.headline.Plain(fmt::format(": running again after {} crash{}, down for {}", detail.crashes,
+                                       detail.crashes == 1 ? "" : "es", Moment(detail.down)));
   } else {
-    // That it is restarted was told when it became unhealthy.
-    if (event == "restarted" && detail.reason.starts_with("unhealthy: ")) return;
     message.headline.Plain(": " + (event == "healthy" ? "healthy again" : event));
-    if (detail.reason == "outside") message.headline.Plain(", not by Shipmate");
-    if (event == "unhealthy") message.headline.Plain(": " + Shorten(detail.reason, kLongestStep));
   }
-  const bool health = event == "unhealthy" || event == "healthy";
+  if (detail.reason == "outside") message.headline.Plain(", not by Shipmate");
+  if (event == "unhealthy") message.headline.Plain(": " + Shorten(detail.reason, kLongestStep));
+  const bool news = event == "recovered" || event == "healthy";
+  Tell(name, event, detail, message, news ? Repeat::kEverywhere : Repeat::kNotWhereAnswered);
+}
+
+bool ChatNotifier::WorthTelling(const std::string& name, const service::EventDetail& detail) {
+  // Its end follows, and tells it.
+  if (detail.incident != 0 && !detail.reason.empty()) return false;
+  const base::SteadyTime now = clock_.Now();
+  const auto last = told_.find(name);
+  const bool doubled = (detail.crashes & (detail.crashes - 1)) == 0;
+  if (detail.crashes > 1 && !doubled && last != told_.end() && now - last->second < kTellAgain) return false;
+  told_[name] = now;
+  return detail.told != service::Told::kInDeploy;
+}
+
+void ChatNotifier::TellCrash(const std::string& name, const std::string& event, const service::EventDetail& detail) {
+  if (!WorthTelling(name, detail)) return;
+  Message message;
+  message.headline.Bold(name).Plain(": ");
+  if (event == "failed") {
+    // A unit's end comes with its manager's word for it; "success" adds nothing.
+    const bool why = !detail.reason.empty() && detail.reason != "success";
+    message.headline.Plain("failed" + (why ? fmt::format(" ({})", detail.reason) : "") + ": ");
+  }
+  if (detail.crashes > 1) message.headline.Plain(fmt::format("{} crashes, the last: ", detail.crashes));
+  message.headline.Plain(HowItEnded(detail));
+  if (detail.next_start) {
+    message.headline.Plain(detail.next_start->count() == 0 ? "; started again"
+                                                           : "; next start in " + Moment(*detail.next_start));
+  }
+  AddTail(message, detail);
+  Tell(name, event, detail, message,
+       detail.told == service::Told::kInAnswer ? Repeat::kNotWhereAnswered : Repeat::kEverywhere);
+}
+
+void ChatNotifier::TellFailed(const std::string& name, const service::EventDetail& detail) {
+  told_.erase(name);
+  Message message;
+  message.headline.Bold(name).Plain(": failed: " + detail.reason + ", the last: " + HowItEnded(detail));
+  message.headline.Plain("; start it with ").Code(prefix_ + "start " + name);
+  AddTail(message, detail);
+  Tell(name, "failed", detail, message, Repeat::kEverywhere);
+}
+
+void ChatNotifier::Tell(const std::string& name, const std::string& event, const service::EventDetail& detail,
+                        const Message& message, Repeat repeat) {
   const std::string key = fmt::format("service:{}:{}:{}", name, detail.generation, event);
-  outbox_.Notice("service", name, detail.generation == 0 || health ? UniqueKey(key) : key, message,
-                 exited || event == "healthy" ? Repeat::kEverywhere : Repeat::kNotWhereAnswered);
+  // These may come again for one process; so may a start that failed, whose process never was.
+  const bool repeats = event == "unhealthy" || event == "healthy" || event == "start-failed";
+  outbox_.Notice("service", name, detail.generation == 0 || repeats ? UniqueKey(key) : key, message, repeat);
 }
 
 void ChatNotifier::DeployStarted(const std::string& name, const service::DeployDetail& detail) {

@@ -1,8 +1,10 @@
 #pragma once
 
-// ChatNotifier: words each event of the services for the channels, and hands it to the Outbox.
+// ChatNotifier: words each event of the services for the channels, and hands it to the Outbox. A row of crashes is told
+// at its beginning, then each time its count doubles or some minutes have passed, and at its end.
 
 #include <cstdint>
+#include <map>
 #include <string>
 
 #include "base/clock.h"
@@ -13,7 +15,7 @@ namespace shipmate::chat {
 
 class ChatNotifier final : public service::Notifier {
  public:
-  /// `prefix` is what a command starts with, for the hints. REQUIRES: the outbox outlives it.
+  /// `prefix` is what a command starts with, for the hints. REQUIRES: the outbox and the clock outlive it.
   ChatNotifier(Outbox& outbox, const base::Clock& clock, std::string prefix);
 
   void ServiceEvent(const std::string& name, const std::string& event, const service::EventDetail& detail) override;
@@ -27,13 +29,22 @@ class ChatNotifier final : public service::Notifier {
                              std::chrono::seconds ttl) override;
 
  private:
+  /// Whether the crash that `detail` describes is worth a post of its own.
+  bool WorthTelling(const std::string& name, const service::EventDetail& detail);
+  void TellCrash(const std::string& name, const std::string& event, const service::EventDetail& detail);
+  void TellFailed(const std::string& name, const service::EventDetail& detail);
+  void Tell(const std::string& name, const std::string& event, const service::EventDetail& detail,
+            const Message& message, Repeat repeat);
   std::string UniqueKey(const std::string& stem);
 
   Outbox& outbox_;
+  const base::Clock& clock_;
   const std::string prefix_;
   // Sets the keys of one run of the program apart from those of the next.
   const std::int64_t run_;
   std::uint64_t events_ = 0;
+  /// When a service's crashes were last told.
+  std::map<std::string, base::SteadyTime> told_;
 };
 
 }  // namespace shipmate::chat

@@ -26,7 +26,23 @@ bool IsDeployOnly(const service::ServiceView& view) {
   return view.kind == config::ServiceKind::kNone;
 }
 bool IsDown(const service::ServiceView& view) {
-  return !IsRunning(view) && !IsDeployOnly(view) && view.state.status != "starting";
+  return !IsRunning(view) && !IsDeployOnly(view) && view.state.status != "starting" && !view.finished;
+}
+bool IsWaiting(const service::ServiceView& view) {
+  return view.state.status == "backoff";
+}
+std::string Crashes(unsigned count) {
+  return fmt::format("{} crash{}", count, count == 1 ? "" : "es");
+}
+// "backoff: next start in 4s (3 crashes)", "failed: 5 crashes in 1m"; else the status word.
+std::string StateAndWhy(const service::ServiceView& view) {
+  if (IsDeployOnly(view)) return "deploys only";
+  if (IsWaiting(view)) {
+    const auto left = std::chrono::ceil<std::chrono::seconds>(view.next_start);
+    return fmt::format("backoff: next start in {} ({})", base::FormatDuration(left), Crashes(view.crashes));
+  }
+  if (IsFailed(view) && !view.reason.empty()) return "failed: " + view.reason;
+  return view.finished ? "finished" : view.state.status;
 }
 bool DeployFailed(const service::ServiceView& view) {
   return view.deploy.empty() && view.state.last_result == "failed";
@@ -50,15 +66,11 @@ std::string_view Mark(const service::ServiceView& view) {
   return "\u2026";                                                            // ellipsis
 }
 
-std::string StateWord(const service::ServiceView& view) {
-  return IsDeployOnly(view) ? "deploys only" : view.state.status;
-}
-
 // "running 3h, deploying 12s"
 std::string StateText(const service::ServiceView& view) {
-  std::string text = StateWord(view);
+  std::string text = StateAndWhy(view);
   if (IsRunning(view) && view.uptime.count() > 0) text += " " + base::FormatDuration(view.uptime);
-  if (IsMissing(view) && !view.last_exit.empty()) text += ", " + view.last_exit;
+  if (IsMissing(view) && !view.last_exit.empty() && view.reason != view.last_exit) text += ", " + view.last_exit;
   if (IsUnhealthy(view)) text += ", unhealthy: " + Shorten(view.health_reason, kLongestReason);
   if (view.deploy == "deploying") {
     text += ", deploying " + base::FormatDuration(view.deploy_elapsed);
@@ -90,7 +102,8 @@ std::string Ago(base::WallTime then, const base::Clock& clock) {
 
 Message StatusDetails(const service::ServiceView& view, const base::Clock& clock) {
   Message message;
-  message.headline.Plain(std::string(Mark(view)) + " ").Bold(view.name).Plain(": " + StateWord(view));
+  message.headline.Plain(std::string(Mark(view)) + " ").Bold(view.name).Plain(": " + StateAndWhy(view));
+  if (IsFailed(view) && !view.reason.empty()) message.headline.Plain("; start it with ").Code("start " + view.name);
   if (view.pid > 0) message.lines.emplace_back(fmt::format("pid {}", view.pid));
   if (IsRunning(view) && view.uptime.count() > 0) {
     message.lines.emplace_back("up for " + base::FormatDuration(view.uptime));

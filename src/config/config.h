@@ -160,6 +160,25 @@ struct HealthConfig {
   bool operator==(const HealthConfig&) const = default;
 };
 
+/// `restart:`, for process services: after which ends a process is started again.
+enum class RestartWhen { kAlways, kOnFailure, kNo };
+
+/// `backoff:`. The wait before the first new start, and what it grows to and by with every further crash.
+struct BackoffConfig {
+  std::chrono::milliseconds initial{std::chrono::seconds(1)};
+  std::chrono::milliseconds max{std::chrono::seconds(60)};
+  double factor = 2;
+  bool operator==(const BackoffConfig&) const = default;
+};
+
+/// `start_limit:`. This many crashes within the window, and the service is left to a person.
+struct StartLimitConfig {
+  /// 0 = no limit.
+  unsigned count = 5;
+  std::chrono::milliseconds window{std::chrono::seconds(60)};
+  bool operator==(const StartLimitConfig&) const = default;
+};
+
 /// services/<name>.yaml.
 struct ServiceConfig {
   /// File name without extension: `[A-Za-z0-9][A-Za-z0-9._-]{0,62}`, without "..".
@@ -200,6 +219,16 @@ struct ServiceConfig {
   std::vector<std::string> after;
   /// Likewise, and a start of this one starts them, and fails without them.
   std::vector<std::string> requires_services;
+
+  RestartWhen restart = RestartWhen::kAlways;
+  BackoffConfig backoff;
+  StartLimitConfig start_limit;
+  /// A process that ends sooner has not been started.
+  std::chrono::milliseconds min_uptime{std::chrono::seconds(1)};
+  /// Ends that are no failure; 128 + n stands for signal n too.
+  std::vector<int> success_exit_codes{0, 143};
+  /// False: not started when Shipmate starts.
+  bool autostart = true;
 
   bool ShouldAdopt() const { return adopt.value_or(true); }
   bool operator==(const ServiceConfig&) const = default;

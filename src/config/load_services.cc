@@ -291,6 +291,7 @@ LoadResult<ServiceConfig> ReadService(const std::string& path, const std::string
     service.log_max_size = fields.Size("log_max_size", kMinLogSize, kMaxLogSize);
     service.after = ReadNames(fields, "after", Relation::kAfter, places);
     service.requires_services = ReadNames(fields, "requires", Relation::kRequires, places);
+    ReadRestartKeys(fields, service);
     const Type type = ReadType(fields);
     if (auto health = fields.Section("health")) {
       service.health = ReadHealth(*health);

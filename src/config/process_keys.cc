@@ -30,7 +30,9 @@ constexpr std::uint64_t kLeastMemory = kMebi;
 // PID_MAX_LIMIT of the kernel.
 constexpr std::uint64_t kMostProcesses = 4'194'304;
 
-constexpr std::array<std::string_view, 6> kKeys = {"user", "group", "umask", "nice", "oom_score_adj", "limits"};
+constexpr std::array<std::string_view, 12> kKeys = {
+    "user",    "group",   "umask",       "nice",       "oom_score_adj",      "limits",
+    "restart", "backoff", "start_limit", "min_uptime", "success_exit_codes", "autostart"};
 
 // What `$NAME` in an env_file may name: not our secrets.
 std::map<std::string, std::string> OpenEnvironment() {

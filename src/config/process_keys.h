@@ -1,7 +1,7 @@
 #pragma once
 
 // The keys of a service file that say how its process runs, beyond what runs: variables from files, user, umask,
-// priorities, limits.
+// priorities, limits; and what follows when it ends.
 
 #include <string>
 
@@ -13,6 +13,9 @@ namespace shipmate::config {
 /// Reads them into `service`, whose `dir` and `env` are read already: `env` wins over the files of `env_file`. Looks
 /// into those files and into the user database.
 void ReadProcessKeys(Fields& fields, const std::string& base_dir, ServiceConfig& service);
+
+/// `restart`, `backoff`, `start_limit`, `min_uptime`, `success_exit_codes`, `autostart`.
+void ReadRestartKeys(Fields& fields, ServiceConfig& service);
 
 /// Warns of the keys that need a process of ours where `service` has none. REQUIRES: its `kind` is decided.
 void WarnOfProcessKeys(Fields& fields, const ServiceConfig& service);

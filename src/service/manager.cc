@@ -162,14 +162,6 @@ Task<BulkResult> Manager::StartAll() {
   co_return co_await impl_->DoAll(Op::kStart);
 }
 
-Task<BulkResult> Manager::StartMany(std::vector<std::string> names) {
-  auto configs = impl_->Configs();
-  std::erase_if(configs, [&names](const config::ServiceConfig& config) {
-    return std::ranges::find(names, config.name) == names.end();
-  });
-  co_return co_await impl_->DoMany(Op::kStart, std::move(configs));
-}
-
 Task<BulkResult> Manager::StopAll() {
   co_return co_await impl_->DoAll(Op::kStop);
 }
@@ -182,6 +174,16 @@ Task<void> Manager::HaltAll() {
 
 bool Manager::Deploying() const {
   return std::ranges::any_of(impl_->services, [](const auto& entry) { return entry.second->Deploying(); });
+}
+
+Task<void> Manager::StartWanted() {
+  if (impl_->stopped) co_return;
+  std::vector<config::ServiceConfig> wanted;
+  for (const auto& service : impl_->All()) {
+    if (service->ShouldStart()) wanted.push_back(service->Config());
+  }
+  const BulkResult result = co_await impl_->DoMany(Op::kStartUp, std::move(wanted));
+  for (const auto& [name, why] : result.failed) LogError(name + ": " + why);
 }
 
 std::vector<std::string> Manager::FindServicesByRepo(std::string_view repo, std::string_view branch) const {

@@ -55,6 +55,14 @@ struct ServiceView {
   /// Of a service with `health:` that runs: "", "starting", "healthy" or "unhealthy"; and why the last probe failed.
   std::string health;
   std::string health_reason;
+  /// Of the incident under way.
+  unsigned crashes = 0;
+  /// When the status is "backoff".
+  std::chrono::milliseconds next_start{0};
+  /// When the status is "failed": why, such as "5 crashes in 1m".
+  std::string reason;
+  /// It ended as it should, and nothing is missing.
+  bool finished = false;
 };
 
 /// Result of StartAll and StopAll.
@@ -138,8 +146,6 @@ class Manager {
   Task<void> HaltAll();
   /// A deploy runs or waits.
   bool Deploying() const;
-  /// Those of `names` that are there and run something.
-  Task<BulkResult> StartMany(std::vector<std::string> names);
   /// All services whose repo and branch fit, sorted. Spellings of one repository (https, ssh, `.git`, letter case) are
   /// one; an empty repo or branch never fits.
   std::vector<std::string> FindServicesByRepo(std::string_view repo, std::string_view branch) const;
@@ -152,6 +158,11 @@ class Manager {
   Task<std::vector<std::pair<std::string, ServiceState>>> GetAllStates();
   Task<std::vector<ServiceView>> Views();
   Task<std::optional<ServiceView>> View(std::string name);
+
+  /// The last step of start-up: starts, side by side, every process service that should be up and is not. Those with
+  /// `autostart: false`, those a person stopped, and those given up in this boot are left alone. Returns when each has
+  /// come up or has failed, which is logged.
+  Task<void> StartWanted();
 
   /// Reads services_dir again: all or nothing, one reload at a time. Only services that ran and whose run-relevant
   /// settings changed are restarted; external units and our own are never stopped.

@@ -14,7 +14,8 @@ namespace shipmate::service {
 
 namespace {
 
-constexpr std::size_t kAtOnce = 32;
+// A start is mostly the wait for its process to stay up.
+constexpr std::size_t kStartsAtOnce = 1000;
 // Those that stop at the same time share their looks at all processes.
 constexpr std::size_t kStopsAtOnce = 128;
 
@@ -104,7 +105,7 @@ Task<BulkResult> Manager::Impl::DoAll(Op op) {
 
 Task<BulkResult> Manager::Impl::DoMany(Op op, std::vector<config::ServiceConfig> configs) {
   const auto bulk = Plan(context.executor, services, op == Op::kStop ? StopOrder(configs) : StartOrder(configs), op);
-  co_await RunPlan(bulk, op == Op::kStop ? kStopsAtOnce : kAtOnce);
+  co_await RunPlan(bulk, op == Op::kStop ? kStopsAtOnce : kStartsAtOnce);
   co_await SyncStateDir();
   std::ranges::sort(bulk->parts, {}, [](const std::unique_ptr<Part>& part) { return part->step.name; });
   BulkResult result;
@@ -133,7 +134,7 @@ Task<OpResult> Manager::Impl::StartWithRequired(std::string name, Op op) {
   for (const auto& other : bulk->parts) other->needed = true;
   (*part)->needed = false;
   (*part)->op = op;
-  co_await RunPlan(bulk, kAtOnce);
+  co_await RunPlan(bulk, kStartsAtOnce);
   OpResult result = (*part)->result;
   std::vector<std::string> along;
   for (const auto& other : bulk->parts) {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <random>
 #include <set>
 #include <utility>
 
@@ -120,6 +121,9 @@ Manager::Impl::Impl(const Executor& executor, ManagerOptions options, Notifier& 
   context.pool = options.pool;
   context.notifier = &notifier;
   context.on_self_deploy = std::move(options.on_self_deploy);
+  context.random = [engine = std::minstd_rand(std::random_device()())]() mutable {
+    return std::uniform_real_distribution<double>()(engine);
+  };
   context.next_deploy_id = [this] { return NextDeployId(); };
 }
 

@@ -15,6 +15,13 @@
 
 namespace shipmate::service {
 
+/// Who has heard of an end before its event comes.
+enum class Told {
+  kNobody,
+  kInAnswer,  ///< the answer of the command under way tells it
+  kInDeploy,  ///< the deploy's failure tells it
+};
+
 /// What is known beside the word of a ServiceEvent.
 struct EventDetail {
   /// Counts the starts of this service; a pair of service and generation names one process instance.
@@ -26,8 +33,23 @@ struct EventDetail {
   std::chrono::milliseconds uptime{0};
   std::string log_tail;
   /// For `unhealthy`: why. For `restarted` and `stopped` because of that: "unhealthy: ...". For what happened to a unit
-  /// without our doing: the unit manager's word for its end ("exit-code"), "outside" for a start.
+  /// without our doing: the unit manager's word for its end ("exit-code"), "outside" for a start. For `failed` of an
+  /// incident, and the crash that led to it: why it is left to a person: "5 crashes in 1m".
   std::string reason;
+  /// For `start-failed`, and a `failed` whose last crash had no exit: a phrase that says why.
+  std::string error;
+
+  /// The crash or row of crashes that the event belongs to, ascending in one run of ours; 0 = none.
+  std::uint64_t incident = 0;
+  /// Of the incident so far.
+  unsigned crashes = 0;
+  /// For `exited` and `start-failed`: after what time it is started again, if it is.
+  std::optional<std::chrono::milliseconds> next_start;
+  /// For `recovered`: from the first crash to the last start.
+  std::chrono::milliseconds down{0};
+  Told told = Told::kNobody;
+  /// For `started` and `restarted`: nobody asked for it.
+  bool automatic = false;
 
   bool operator==(const EventDetail&) const = default;
 };
@@ -47,8 +69,9 @@ struct DeployDetail {
 class Notifier {
  public:
   virtual ~Notifier() = default;
-  /// `event` is one of started, stopped, restarted, exited, failed, unhealthy, healthy (again); failed is a unit's end
-  /// that its manager calls so.
+  /// `event` is one of started, stopped, restarted, unhealthy, healthy (again); exited and start-failed (a crash, where
+  /// an incident is given); failed (given up after the crashes of an incident; without one, a unit's end that its
+  /// manager calls so); recovered (the incident is over).
   virtual void ServiceEvent(const std::string& name, const std::string& event, const EventDetail& detail) = 0;
   virtual void DeployStarted(const std::string& name, const DeployDetail& detail) = 0;
   virtual void DeploySucceeded(const std::string& name, const std::string& output, const DeployDetail& detail) = 0;

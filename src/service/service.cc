@@ -2,12 +2,14 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <boost/system/system_error.hpp>
 #include <utility>
 
 #include "async/deadline.h"
 #include "base/log.h"
 #include "base/time_text.h"
+#include "service/logfile.h"
 #include "service/no_backend.h"
 #include "service/request.h"
 
@@ -32,6 +34,7 @@ Service::Service(ServiceContext& context, config::ServiceConfig config, State sa
       state_(std::move(saved)),
       observed_("unknown"),
       ops_(context.executor),
+      policy_(config_),
       health_(context.executor, *context.clock,
               {.news = [this](HealthMachine::News news, const std::string& reason) { TellHealth(news, reason); },
                .restart = [this] { ops_.Push(std::make_shared<Request>(context_.executor, Op::kCure)); },
@@ -101,14 +104,24 @@ Task<void> Service::WatchExits(std::shared_ptr<Backend> backend) {
     const Exit exit = co_await backend->WaitForExit();
     last_exit_ = exit.IsEnd() ? exit.status.Describe() : "";
     if (exit.IsEnd() && exit.generation >= state_.generation) EndHealth(HealthWatch::End::kOther, last_exit_);
-    exits_.push_back(exit);
-    if (!changing_) co_await ReportExits();
+    Ending ending{.log = backend->LogFile()};
+    ending.event = exit.event;
+    ending.detail.generation = exit.generation;
+    ending.detail.reason = exit.IsEnd() ? exit.reason : "outside";
+    if (exit.IsEnd()) {
+      ending.detail.exit = exit.status;
+      ending.detail.uptime = exit.uptime;
+    }
+    exits_.push_back(std::move(ending));
+    if (staying_up_) staying_up_->Set();
+    if (!changing_) co_await SettleExits();
   }
 }
 
-// One at a time, in order, and whoever calls waits for all: what he announces next must come after.
+// Those that were judged, one at a time, in order, and whoever calls waits for all: what he announces next must come
+// after.
 Task<void> Service::ReportExits() {
-  while (!exits_.empty()) {
+  while (!exits_.empty() && exits_.front().judged) {
     if (reporting_) {
       const auto other = reporting_;
       co_await other->Wait();
@@ -121,33 +134,48 @@ Task<void> Service::ReportExits() {
     reporting_ = std::make_shared<async::Event>(context_.executor);
     const std::shared_ptr<async::Event> mine = reporting_;
     const std::unique_ptr<async::Event, decltype(done)> scope(mine.get(), done);
-    const Exit exit = exits_.front();
-    EventDetail detail;
-    detail.generation = exit.generation;
-    detail.reason = exit.IsEnd() ? exit.reason : "outside";
-    if (exit.IsEnd()) {
-      detail.exit = exit.status;
-      detail.uptime = exit.uptime;
-      constexpr std::size_t kTail = 2000;
-      detail.log_tail = (co_await backend_->Logs(kTail)).value_or("");
-    }
+    Ending ending = exits_.front();
+    EventDetail& detail = ending.detail;
+    const bool is_news = detail.exit || !detail.error.empty();
+    if (is_news) detail.log_tail = co_await TailOf(ending.log);
     co_await SaveQuietly();
-    if (exit.IsEnd()) {
-      LogInfo(fmt::format("{}: {} after {}", Name(), exit.status.Describe(), base::FormatDuration(exit.uptime)));
+    if (detail.exit) {
+      LogInfo(fmt::format("{}: {} after {}", Name(), detail.exit->Describe(), base::FormatDuration(detail.uptime)));
+    } else if (is_news) {
+      LogError(fmt::format("{}: {}", Name(), detail.error));
     } else {
-      LogInfo(fmt::format("{}: {}, not by shipmate", Name(), exit.event));
+      LogInfo(fmt::format("{}: {}, not by shipmate", Name(), ending.event));
     }
     exits_.pop_front();
-    Emit(exit.event, detail);
+    Emit(ending.event, detail);
+    if (ending.gave_up) TellGivenUp(detail);
   }
 }
 
-void Service::Emit(const std::string& event) {
+void Service::TellGivenUp(const EventDetail& detail) {
+  LogError(fmt::format("{}: failed: {}", Name(), detail.reason));
+  Emit("failed", detail);
+}
+
+Task<std::string> Service::TailOf(std::string log) {
+  constexpr std::size_t kTail = 2000;
+  // A newer process has a file of its own by now.
+  if (!log.empty() && log != backend_->LogFile()) {
+    co_return co_await context_.pool->Run([log = std::move(log)] { return TailLogFile(log, kTail); });
+  }
+  co_return (co_await backend_->Logs(kTail)).value_or("");
+}
+
+EventDetail Service::CurrentDetail() const {
   EventDetail detail;
   detail.generation = IsProcess() ? state_.generation : 0;
   detail.pid = backend_->Pid();
   detail.reason = cause_;
-  Emit(event, detail);
+  return detail;
+}
+
+void Service::Emit(const std::string& event) {
+  Emit(event, CurrentDetail());
 }
 
 void Service::Emit(const std::string& event, const EventDetail& detail) {
@@ -168,6 +196,8 @@ Task<OpResult> Service::Do(Op op, Saving saving) {
   const auto request = std::make_shared<Request>(context_.executor, op);
   request->saving = saving;
   ops_.Push(request);
+  // A person's next wish does not wait for that.
+  if (staying_up_) staying_up_->Set();
   co_await request->done.Wait();
   co_await ConfirmStart(op, request->result);
   co_return request->result;
@@ -178,6 +208,7 @@ Task<OpResult> Service::Configure(config::ServiceConfig config) {
     const bool same_health = config.health == config_.health;
     config_ = std::move(config);
     backend_->Configure(config_);
+    policy_.Configure(config_);
     if (!same_health) WatchFoundHealth();
     co_return OpResult{.reply = {.ok = true}, .already = true};
   }
@@ -220,33 +251,38 @@ Task<void> Service::Perform(std::shared_ptr<Request> request) {
   if (closing_) {
     request->result = Failed("manager shutting down");
   } else {
-    co_await ReportExits();
-    changing_ = request->op != Op::kPull;
+    co_await SettleExits();
+    const bool changes = request->op != Op::kPull;
+    if (changes) co_await BeginChange();
     try {
       request->result = co_await Dispatch(request);
     } catch (const boost::system::system_error& error) {
-      changing_ = false;
-      if (error.code() == boost::asio::error::operation_aborted) throw;
+      if (error.code() == boost::asio::error::operation_aborted) {
+        changing_ = false;
+        throw;
+      }
       request->result = Failed(std::string("failed: ") + error.what());
     } catch (const std::exception& error) {
       request->result = Failed(std::string("failed: ") + error.what());
     }
-    changing_ = false;
+    if (changes) EndChange();
   }
   current_.reset();
   request->done.Set();
-  co_await ReportExits();
+  co_await SettleExits();
 }
 
 Task<OpResult> Service::Dispatch(std::shared_ptr<Request> request) {
   switch (request->op) {
     case Op::kStart:
-      co_return co_await Start(request->saving);
+      co_return co_await Start(request->saving, By::kPerson);
+    case Op::kStartUp:
+      co_return co_await StartUp(request->saving);
     case Op::kStop:
     case Op::kFinishStop:
       co_return co_await Stop(request->saving);
     case Op::kRestart:
-      co_return co_await Restart(request->saving);
+      co_return co_await Restart(request->saving, By::kPerson);
     case Op::kPull:
       co_return co_await Pull();
     case Op::kRenew:
@@ -267,6 +303,10 @@ Task<Result<std::string>> Service::Status() {
   const std::shared_ptr<Backend> backend = backend_;
   auto status = IsProcess() ? co_await backend->Status()
                             : co_await async::WithDeadline(backend->Status(), kStatusLimit, "status of " + Name());
+  if (status && IsProcess() && *status == "stopped") {
+    if (policy_.GetPhase() == RestartPolicy::Phase::kBackoff) *status = "backoff";
+    if (policy_.GetPhase() == RestartPolicy::Phase::kFailed) *status = "failed";
+  }
   if (status && backend == backend_) observed_ = *status;
   co_return status;
 }
@@ -299,6 +339,13 @@ Task<ServiceView> Service::View() {
   view.health = ToString(health_.GetWord());
   view.health_reason = health_.Reason();
   if (view.health == "starting" && view.state.status == "running") view.state.status = "starting";
+  view.crashes = policy_.Crashes();
+  view.finished = finished_;
+  if (view.state.status == "failed") view.reason = policy_.Reason();
+  if (view.state.status == "backoff") {
+    const auto left = policy_.NextStart() - context_.clock->Now();
+    view.next_start = std::max(std::chrono::milliseconds(0), std::chrono::ceil<std::chrono::milliseconds>(left));
+  }
   if (deploying_) {
     view.deploy = "deploying";
     view.deploy_elapsed = DeployElapsed();
@@ -312,6 +359,7 @@ void Service::BeginClose() {
   closing_ = true;
   ops_.Close();
   health_.Ended(HealthWatch::End::kOther, "shipmate ends");
+  if (staying_up_) staying_up_->Set();
   if (cancel_ && cancel_reason_ == CancelReason::kNone) {
     cancel_reason_ = CancelReason::kShutdown;
     cancel_->Cancel();
@@ -341,13 +389,8 @@ Task<void> Service::FinishClose() {
     request->result = Failed("manager shutting down");
     request->done.Set();
   }
-  for (const Exit& exit : std::exchange(exits_, {})) {
-    EventDetail detail{.generation = exit.generation, .reason = exit.IsEnd() ? exit.reason : "outside"};
-    if (exit.IsEnd()) {
-      detail.exit = exit.status;
-      detail.uptime = exit.uptime;
-    }
-    Emit(exit.event, detail);
+  for (const Ending& ending : std::exchange(exits_, {})) {
+    Emit(ending.event, ending.detail);
   }
   co_await backend_->Close();
 }

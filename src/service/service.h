@@ -40,6 +40,9 @@
 //   down   | running | already running | stopped         | restarted | left as it is  | exited  | stopped
 // clang-format on
 //
+// When a process ends by itself, RestartPolicy decides what follows; a start of its own takes its turn between the
+// operations, and a deploy's steps do not delay it.
+//
 // (start and restart make "up" wanted, stop makes "down" wanted, whatever comes of them.) State is saved before an
 // event is announced, and events are announced before an operation is answered.
 
@@ -61,6 +64,7 @@
 #include "service/health_watch.h"
 #include "service/manager.h"
 #include "service/notifier.h"
+#include "service/restart_policy.h"
 #include "service/state.h"
 #include "service/state_writer.h"
 
@@ -87,6 +91,8 @@ struct ServiceContext {
   std::function<void()> on_change;
   std::function<std::uint64_t()> next_deploy_id;
   std::function<void(const std::string&)> on_self_deploy;
+  /// Uniform in [0, 1).
+  std::function<double()> random;
   async::Event ready;
   async::Event shutdown_requested;
 };
@@ -97,6 +103,7 @@ enum class Op {
   kRestart,
   kPull,
   // Our own:
+  kStartUp,     ///< at start-up: started if it should be up
   kRenew,       ///< `adopt: false` at start-up: what was found is replaced
   kCure,        ///< unhealthy, and to be restarted for it
   kFinishStop,  ///< at start-up: a stop that was begun before we died
@@ -148,6 +155,8 @@ class Service {
   Task<OpResult> Configure(config::ServiceConfig config);
   /// The service is no longer configured: its process is stopped, its loop ended, its file removed.
   Task<void> Retire();
+  /// It should be up when we start, and is not.
+  bool ShouldStart() const;
   /// Stops a process, without a change of what is wanted; a running deploy is cancelled first.
   Task<void> Halt();
   Result<DeployTicket> RequestDeploy(DeployRequest request);
@@ -179,6 +188,18 @@ class Service {
     DeployTicket ticket;
     DeployRequest request;
   };
+  /// Who is behind a start.
+  enum class By { kPerson, kItself };
+  /// The end of a process, or of an attempt to start one, on its way to the notifier.
+  struct Ending {
+    /// See Exit::event; or start-failed.
+    std::string event = "exited";
+    EventDetail detail;
+    /// Its log file, as it was then; "" = ask the backend.
+    std::string log;
+    bool judged = false;
+    bool gave_up = false;
+  };
   enum class CancelReason { kNone, kPerson, kShutdown, kRemoval };
 
   void MakeBackend();
@@ -186,16 +207,20 @@ class Service {
   Task<void> SettleStart();
   Task<void> WatchExits(std::shared_ptr<Backend> backend);
   Task<void> ReportExits();
+  void TellGivenUp(const EventDetail& detail);
+  Task<std::string> TailOf(std::string log);
   Task<void> PushWhenReady(std::shared_ptr<Request> request);
 
   Task<void> Perform(std::shared_ptr<Request> request);
   Task<OpResult> Dispatch(std::shared_ptr<Request> request);
-  Task<OpResult> Start(Saving saving);
+  Task<OpResult> Start(Saving saving, By by);
+  Task<OpResult> StartUp(Saving saving);
   Task<OpResult> Stop(Saving saving);
-  Task<OpResult> Restart(Saving saving);
+  Task<OpResult> Restart(Saving saving, By by);
   Task<OpResult> Pull();
   Task<OpResult> Renew();
   Task<OpResult> Cure();
+  Task<OpResult> EndUnwell();
   Task<OpResult> Reconfigure(config::ServiceConfig config);
   Task<OpResult> RetireProcess();
   Task<OpResult> HaltProcess();
@@ -212,9 +237,37 @@ class Service {
   /// Waits until a start that went well is healthy; else `result` fails.
   Task<void> ConfirmStart(Op op, OpResult& result);
 
+  // The restart policy at work.
+  /// Waits for a start that the policy makes, and keeps it from making another until EndChange.
+  Task<void> BeginChange();
+  void EndChange();
+  /// Tells the policy of every end that was seen, and begins what it wants.
+  void JudgeExits();
+  Task<void> SettleExits();
+  void Follow(const RestartAction& action);
+  Task<void> FollowLater(std::shared_ptr<async::Event> replaced, std::chrono::milliseconds delay);
+  Task<void> StartAgain();
+  /// A start was tried; `error` is empty when a process was spawned.
+  void NoteAttempt(const std::string& error, Told told);
+  /// Gives the new process the time to fail. How it ended, with its last words, if it did.
+  struct EarlyEnd {
+    std::string text;
+    std::string log_tail;
+    /// It was a failure by the settings of the service.
+    bool failure = true;
+  };
+  Task<std::optional<EarlyEnd>> WaitForEarlyEnd(Told told);
+  OpResult EndedEarly(std::string_view op, EarlyEnd end);
+  /// "; next try in 2s", or "".
+  std::string WhatFollows() const;
+  void FillFromPolicy(EventDetail& detail) const;
+  void RestoreHalt();
+  void RecordHalt(State& state) const;
+
   Task<void> RunDeploy(Deploy deploy);
   Task<deploy::StepsResult> RunDeploySteps();
   Task<void> ConcludeDeploy(Deploy deploy, deploy::StepsResult steps);
+  Task<std::optional<std::string>> RestartDeployed();
   Task<void> FailDeploy(const Deploy& deploy, std::string step, std::string output);
   Task<void> SaveQuietly();
   DeployDetail Detail(const Deploy& deploy) const;
@@ -226,6 +279,7 @@ class Service {
   Task<Result<void>> Save(Saving saving);
   /// Saves; a failure is logged and appended to `text`.
   Task<void> SaveOrSay(Saving saving, std::string& text);
+  EventDetail CurrentDetail() const;
   void Emit(const std::string& event);
   void Emit(const std::string& event, const EventDetail& detail);
   bool IsProcess() const { return config_.kind == config::ServiceKind::kProcess; }
@@ -247,8 +301,17 @@ class Service {
   /// The backend's process is being changed: exits wait.
   bool changing_ = false;
   /// Seen and not reported yet.
-  std::deque<Exit> exits_;
+  std::deque<Ending> exits_;
   std::shared_ptr<async::Event> reporting_;
+  RestartPolicy policy_;
+  /// Set when the policy's last action is void.
+  std::shared_ptr<async::Event> follow_up_;
+  /// While the policy starts a process.
+  std::shared_ptr<async::Event> starting_again_;
+  /// While a start waits whether its process stays up: set to end the wait.
+  std::shared_ptr<async::Event> staying_up_;
+  /// The last process ended as it should, and is not started again.
+  bool finished_ = false;
   bool closing_ = false;
   bool retired_ = false;
   /// A process found at start-up is still to be replaced.
@@ -271,7 +334,7 @@ class Service {
   bool save_at_start_ = false;
 
   HealthWatch health_;
-  /// Goes with the events of the operation under way, see EventDetail::reason.
+  /// Goes with the events of the operation under way, and of the start that makes up for it; see EventDetail::reason.
   std::string cause_;
 
   async::TaskGroup loop_;

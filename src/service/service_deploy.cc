@@ -119,29 +119,13 @@ Task<void> Service::ConcludeDeploy(Deploy deploy, deploy::StepsResult steps) {
   // Not begun any more: it might be cut off between its stop and its start.
   if (restarts && closing_) co_return co_await FailDeploy(deploy, "restart", steps.output + "interrupted by shutdown");
   if (restarts) {
-    changing_ = true;
-    co_await ReportExits();
-    EndHealth(HealthWatch::End::kOther, "it was restarted");
-    auto restarted = co_await backend_->Restart();
-    changing_ = false;
-    state_.starting = false;
-    if (restarted) {
-      WatchHealth();
-      co_await ReportExits();
-      restarted = co_await health_.AwaitHealthy();
-      if (!restarted && closing_) restarted = Fail(Errc::kClosed, "interrupted by shutdown");
-      if (!restarted && !steps.output.empty() && !steps.output.ends_with('\n')) steps.output += "\n";
-      if (!restarted) steps.output += (co_await Logs(kUnhealthyTail)).value_or("");
-    }
-    if (!restarted) {
+    const auto problem = co_await RestartDeployed();
+    if (problem) {
       std::string output = std::move(steps.output);
       if (!output.empty() && !output.ends_with('\n')) output += "\n";
-      output += "ERROR: " + restarted.error().what + "\n";
-      co_await FailDeploy(deploy, "restart", std::move(output));
-      co_return co_await ReportExits();
+      co_await FailDeploy(deploy, "restart", output + *problem);
+      co_return co_await SettleExits();
     }
-    state_.last_restart = context_.clock->WallNow();
-    last_exit_.clear();
   }
   state_.last_result = "success";
   state_.last_output = steps.output;
@@ -151,10 +135,44 @@ Task<void> Service::ConcludeDeploy(Deploy deploy, deploy::StepsResult steps) {
   co_await SaveQuietly();
   context_.notifier->DeploySucceeded(Name(), steps.output, detail);
   if (restarts) Emit("restarted");
-  co_await ReportExits();
+  co_await SettleExits();
   if (!ourselves) co_return;
   context_.shutdown_requested.Set();
   if (context_.on_self_deploy) context_.on_self_deploy(Name());
+}
+
+// What went wrong, and the process's last words, where its process did not come up and stay up.
+Task<std::optional<std::string>> Service::RestartDeployed() {
+  co_await SettleExits();
+  co_await BeginChange();
+  // What is deployed is new: what its predecessor did is forgotten.
+  Follow(policy_.PersonStarts());
+  cause_.clear();
+  EndHealth(HealthWatch::End::kOther, "it was restarted");
+  const auto restarted = co_await backend_->Restart();
+  state_.starting = false;
+  NoteAttempt(restarted ? "" : restarted.error().what, Told::kInDeploy);
+  if (!restarted) {
+    EndChange();
+    co_return "ERROR: " + restarted.error().what + "\n";
+  }
+  state_.last_restart = context_.clock->WallNow();
+  last_exit_.clear();
+  WatchHealth();
+  auto ended = co_await WaitForEarlyEnd(Told::kInDeploy);
+  EndChange();
+  std::string why = ended && ended->failure ? ended->text : "";
+  std::string text = ended ? std::move(ended->log_tail) : "";
+  if (!ended) {
+    co_await SettleExits();
+    if (const auto healthy = co_await health_.AwaitHealthy(); !healthy) {
+      why = closing_ ? "interrupted by shutdown" : healthy.error().what;
+      text = (co_await Logs(kUnhealthyTail)).value_or("");
+    }
+  }
+  if (why.empty()) co_return std::nullopt;
+  if (!text.empty() && !text.ends_with('\n')) text += "\n";
+  co_return text + "ERROR: " + why + "\n";
 }
 
 Task<void> Service::FailDeploy(const Deploy& deploy, std::string step, std::string output) {

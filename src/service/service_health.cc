@@ -71,21 +71,41 @@ Task<OpResult> Service::Cure() {
   // It may have been started anew, or have recovered, since this was asked for.
   if (health_.GetWord() != HealthMachine::Word::kUnhealthy || state_.desired == Desired::kDown) co_return Already("");
   cause_ = "unhealthy: " + health_.Reason();
+  if (IsProcess()) co_return co_await EndUnwell();
   LogInfo(fmt::format("{}: restarting it: {}", Name(), cause_));
-  OpResult result = co_await Restart(Saving::kSynced);
-  if (!result.reply.ok) {
-    LogError(fmt::format("{}: {}", Name(), result.reply.text));
-    if (backend_->Pid() == 0) {
-      cause_ = result.reply.text;
-      Emit("stopped");
-    }
-  }
+  OpResult result = co_await Restart(Saving::kSynced, By::kItself);
+  if (!result.reply.ok) LogError(fmt::format("{}: {}", Name(), result.reply.text));
   cause_.clear();
   co_return result;
 }
 
+// Its next start is the restart policy's, like that after a crash.
+Task<OpResult> Service::EndUnwell() {
+  const std::chrono::milliseconds uptime = backend_->Uptime();
+  EndHealth(HealthWatch::End::kOther, "it was restarted");
+  if (const auto stopped = co_await backend_->Stop(); !stopped) {
+    cause_.clear();
+    WatchFoundHealth();
+    LogError(fmt::format("{}: restarting it: {}", Name(), stopped.error().what));
+    co_return Failed("stop failed: " + stopped.error().what);
+  }
+  last_exit_ = "stopped because " + cause_;
+  const RestartAction next = policy_.Unwell(uptime, context_.clock->Now(), context_.random());
+  LogInfo(fmt::format("{}: {}{}", Name(), last_exit_, WhatFollows()));
+  Follow(next);
+  if (next.kind == RestartAction::Kind::kGiveUp) {
+    EventDetail detail;
+    detail.generation = state_.generation;
+    detail.error = std::exchange(cause_, "");
+    FillFromPolicy(detail);
+    co_await SaveQuietly();
+    TellGivenUp(detail);
+  }
+  co_return Done("stopped");
+}
+
 Task<void> Service::ConfirmStart(Op op, OpResult& result) {
-  if (!result.reply.ok || (op != Op::kStart && op != Op::kRestart)) co_return;
+  if (!result.reply.ok || (op != Op::kStart && op != Op::kRestart && op != Op::kStartUp)) co_return;
   if (result.already) {
     if (health_.GetWord() == HealthMachine::Word::kUnhealthy) result.reply.text += ", unhealthy: " + health_.Reason();
     co_return;
@@ -93,7 +113,7 @@ Task<void> Service::ConfirmStart(Op op, OpResult& result) {
   const auto healthy = co_await health_.AwaitHealthy();
   if (healthy || closing_) co_return;
   result.reply.ok = false;
-  result.reply.text = fmt::format("{} failed: {}", op == Op::kStart ? "start" : "restart", healthy.error().what);
+  result.reply.text = fmt::format("{} failed: {}", op == Op::kRestart ? "restart" : "start", healthy.error().what);
   result.reply.log_tail = (co_await Logs(kTail)).value_or("");
 }
 

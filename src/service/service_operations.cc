@@ -27,11 +27,25 @@ std::string ServiceFile(const std::string& services_dir, const std::string& name
 
 }  // namespace
 
-Task<OpResult> Service::Start(Saving saving) {
+OpResult Service::EndedEarly(std::string_view op, EarlyEnd end) {
+  if (!end.failure) return Done(fmt::format("{}ed, and finished: {}", op, end.text));
+  OpResult result = Failed(fmt::format("{} failed: {}{}", op, end.text, WhatFollows()));
+  result.reply.log_tail = std::move(end.log_tail);
+  return result;
+}
+
+Task<OpResult> Service::Start(Saving saving, By by) {
   renew_due_ = false;
   const bool wanted = std::exchange(state_.desired, Desired::kUp) == Desired::kUp;
+  // A person's word wipes the slate; at start-up an incident goes on.
+  if (by == By::kPerson) {
+    Follow(policy_.PersonStarts());
+    cause_.clear();
+  }
+  const Told told = by == By::kPerson ? Told::kInAnswer : Told::kNobody;
   const auto started = co_await backend_->Start();
   state_.starting = false;
+  NoteAttempt(started ? "" : started.error().what, told);
   if (started && *started == Change::kAlready) {
     const int pid = backend_->Pid();
     std::string text = "already running";
@@ -39,15 +53,30 @@ Task<OpResult> Service::Start(Saving saving) {
     if (!wanted) co_await SaveOrSay(saving, text);
     co_return Already(std::move(text));
   }
-  if (started) {
-    last_exit_.clear();
-    WatchHealth();
-  }
-  std::string text = started ? "started" : "start failed: " + started.error().what;
+  if (started) WatchHealth();
+  std::string text = started ? "started" : "start failed: " + started.error().what + WhatFollows();
   co_await SaveOrSay(saving, text);
-  if (!started) co_return Failed(std::move(text));
-  Emit("started");
+  if (!started) {
+    co_await ReportExits();
+    co_return Failed(std::move(text));
+  }
+  last_exit_.clear();
+  if (const auto ended = co_await WaitForEarlyEnd(told)) co_return EndedEarly("start", *ended);
+  EventDetail detail = CurrentDetail();
+  detail.automatic = by == By::kItself;
+  Emit("started", detail);
   co_return Done(std::move(text));
+}
+
+bool Service::ShouldStart() const {
+  const bool wanted = IsProcess() && config_.autostart && state_.desired != Desired::kDown;
+  const bool left = finished_ || renew_due_ || policy_.GetPhase() == RestartPolicy::Phase::kFailed;
+  return wanted && !left && backend_->Pid() == 0;
+}
+
+Task<OpResult> Service::StartUp(Saving saving) {
+  if (!ShouldStart()) co_return Already("");
+  co_return co_await Start(saving, By::kItself);
 }
 
 Task<OpResult> Service::Stop(Saving saving) {
@@ -57,13 +86,17 @@ Task<OpResult> Service::Stop(Saving saving) {
   }
   renew_due_ = false;
   const bool wanted = std::exchange(state_.desired, Desired::kDown) == Desired::kDown;
+  const bool waited = policy_.GetPhase() == RestartPolicy::Phase::kBackoff;
+  Follow(policy_.PersonStops());
+  finished_ = false;
+  cause_.clear();
   // On disk before anything is signalled: if we die in the middle, the next run finishes it.
   // A failure is met again by the save at the end.
   if (!wanted && backend_->Pid() != 0) (void)co_await Save(Saving::kBatched);
   EndHealth(HealthWatch::End::kStopped, "it was stopped");
   const auto stopped = co_await backend_->Stop();
   if (!stopped) WatchFoundHealth();
-  if (stopped && *stopped == Change::kAlready) {
+  if (stopped && *stopped == Change::kAlready && !waited) {
     std::string text = "already stopped";
     if (!wanted) co_await SaveOrSay(saving, text);
     co_return Already(std::move(text));
@@ -76,7 +109,7 @@ Task<OpResult> Service::Stop(Saving saving) {
   co_return Done(std::move(text));
 }
 
-Task<OpResult> Service::Restart(Saving saving) {
+Task<OpResult> Service::Restart(Saving saving, By by) {
   if (backend_->IsOurselves()) {
     const auto begun = co_await backend_->Restart();
     if (!begun) co_return Failed("restart failed: " + begun.error().what);
@@ -84,17 +117,25 @@ Task<OpResult> Service::Restart(Saving saving) {
   }
   renew_due_ = false;
   state_.desired = Desired::kUp;
+  Follow(policy_.PersonStarts());
+  if (by == By::kPerson) cause_.clear();
   EndHealth(HealthWatch::End::kOther, "it was restarted");
   const auto restarted = co_await backend_->Restart();
   state_.starting = false;
+  const Told told = by == By::kPerson ? Told::kInAnswer : Told::kNobody;
+  NoteAttempt(restarted ? "" : restarted.error().what, told);
   if (restarted) {
     state_.last_restart = context_.clock->WallNow();
     last_exit_.clear();
     WatchHealth();
   }
-  std::string text = restarted ? "restarted" : "restart failed: " + restarted.error().what;
+  std::string text = restarted ? "restarted" : "restart failed: " + restarted.error().what + WhatFollows();
   co_await SaveOrSay(saving, text);
-  if (!restarted) co_return Failed(std::move(text));
+  if (!restarted) {
+    co_await ReportExits();
+    co_return Failed(std::move(text));
+  }
+  if (const auto ended = co_await WaitForEarlyEnd(told)) co_return EndedEarly("restart", *ended);
   Emit("restarted");
   co_return Done(std::move(text));
 }
@@ -124,14 +165,14 @@ Task<OpResult> Service::Pull() {
 Task<OpResult> Service::Renew() {
   // A person's word since then goes first.
   if (!std::exchange(renew_due_, false)) co_return Already("");
-  if (!IsProcess()) co_return co_await Restart(Saving::kSynced);
+  if (!IsProcess()) co_return co_await Restart(Saving::kSynced, By::kItself);
   EndHealth(HealthWatch::End::kOther, "it was replaced");
   const auto stopped = co_await backend_->Stop();
   if (!stopped) {
     LogError(fmt::format("{}: stopping the process of the last run: {}", Name(), stopped.error().what));
     co_return Failed("stop failed: " + stopped.error().what);
   }
-  if (state_.desired != Desired::kDown) co_return co_await Restart(Saving::kSynced);
+  if (state_.desired != Desired::kDown) co_return co_await Restart(Saving::kSynced, By::kItself);
   co_await SaveQuietly();
   Emit("stopped");
   co_return Done("stopped");
@@ -139,8 +180,9 @@ Task<OpResult> Service::Renew() {
 
 Task<OpResult> Service::Reconfigure(config::ServiceConfig config) {
   const bool was_process = IsProcess();
-  const bool ran = backend_->Pid() != 0;
+  const bool ran = backend_->Pid() != 0 || policy_.GetPhase() == RestartPolicy::Phase::kBackoff;
   health_.Ended(HealthWatch::End::kOther, "it was reconfigured");
+  cause_.clear();
   if (was_process) {
     if (const auto stopped = co_await backend_->Stop(); !stopped) {
       WatchFoundHealth();
@@ -152,6 +194,7 @@ Task<OpResult> Service::Reconfigure(config::ServiceConfig config) {
   co_await backend_->Close();
   const State last = Snapshot();
   config_ = std::move(config);
+  policy_.Configure(config_);
   MakeBackend();
   state_.starting = false;
   State carried = last;
@@ -162,9 +205,10 @@ Task<OpResult> Service::Reconfigure(config::ServiceConfig config) {
   // A unit that goes on running would be a second instance beside a process of ours; and what a unit should be is not
   // known here.
   if (was_process && ran && config_.kind != config::ServiceKind::kNone) {
-    const auto started = co_await Restart(Saving::kSynced);
+    const auto started = co_await Restart(Saving::kSynced, By::kItself);
     if (started.reply.ok) co_return Done("restarted");
-    Emit("stopped");
+    // Where it is tried again, its crash has been told.
+    if (policy_.GetPhase() != RestartPolicy::Phase::kBackoff) Emit("stopped");
     co_return Failed(started.reply.text);
   }
   WatchFoundHealth();
@@ -188,6 +232,8 @@ Task<OpResult> Service::RetireProcess() {
 // What a person wants stays as it is, so that the next start brings it up again.
 Task<OpResult> Service::HaltProcess() {
   if (!IsProcess()) co_return Already("");
+  policy_.Hold();
+  Follow({});
   EndHealth(HealthWatch::End::kStopped, "it was stopped");
   const auto stopped = co_await backend_->Stop();
   if (!stopped) {

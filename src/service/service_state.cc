@@ -51,6 +51,7 @@ Adoption Service::AdoptRecorded() {
   }
   // A record of the reference program knows no desire: what it calls stopped was stopped.
   if (state_.desired == Desired::kUnset && state_.status == "stopped") state_.desired = Desired::kDown;
+  RestoreHalt();
   Adoption adoption = backend_->TryAdopt(state_);
   renew_due_ = adoption.replace;
   if (!adoption.adopted && !adoption.replace && IsProcess()) {
@@ -136,17 +137,23 @@ Task<void> Service::SettleStart() {
     EventDetail detail;
     detail.generation = state_.generation;
     detail.exit = os::ExitStatus();
-    constexpr std::size_t kTail = 2000;
-    detail.log_tail = (co_await backend_->Logs(kTail)).value_or("");
+    detail.log_tail = co_await TailOf("");
     last_exit_ = detail.exit->Describe();
+    const auto next = policy_.Ended(*detail.exit, {}, context_.clock->Now(), context_.random());
+    FillFromPolicy(detail);
+    // It has been down for long enough: the last step of start-up starts it at once.
+    if (next.kind == RestartAction::Kind::kStart) policy_.Hold();
+    co_await SaveQuietly();
     Emit("exited", detail);
+    if (next.kind == RestartAction::Kind::kGiveUp) Emit("failed", detail);
   }
+  if (IsProcess() && backend_->Pid() != 0) Follow(policy_.Spawned(context_.clock->Now()));
   changing_ = false;
   if (state_.desired == Desired::kDown && backend_->Pid() != 0 && !renew_due_) {
     LogInfo(Name() + ": finishing the stop that was begun before");
     co_await Perform(std::make_shared<Request>(context_.executor, Op::kFinishStop));
   }
-  co_await ReportExits();
+  co_await SettleExits();
 }
 
 Task<Result<void>> Service::BeginStart(std::uint64_t generation) {
@@ -171,6 +178,7 @@ State Service::Snapshot() const {
     state.status = "deploying";
     state.failed_step = deploy_step_;
   }
+  RecordHalt(state);
   state.last_output = Tail(state.last_output, kOutputKept);
   if (std::string log = backend_->LogFile(); !log.empty()) state.log_path = std::move(log);
   return state;

@@ -22,8 +22,8 @@ enum class Desired { kUnset, kUp, kDown };
 /// The state file. Member order and omission follow the reference: `status` always; times when set; strings when not
 /// empty; `backend` when there is a process. Times are RFC 3339 with up to nine fractional digits.
 struct State {
-  /// Observed: running, stopped, failed, starting, stopping, deploying (files of the reference only), a systemd word,
-  /// or "unknown".
+  /// Observed: running, stopped, failed, backoff, starting, stopping, deploying (files of the reference only), a
+  /// systemd word, or "unknown".
   std::string status;
   base::WallTime last_deploy{};
   base::WallTime last_restart{};
@@ -42,6 +42,11 @@ struct State {
   bool starting = false;
   /// Log file of the current or the last process, absolute.
   std::string log_path;
+  /// Why a service that is wanted is not started again by itself until the next boot: "failed" or "finished"; else "".
+  std::string halt;
+  std::string halt_reason;
+  /// The boot that `halt` is of.
+  std::string halt_boot;
 
   bool operator==(const State&) const = default;
 };

@@ -102,6 +102,9 @@ Result<void> ReadMember(std::string_view member, const dom::element& value, Stat
   if (member == "generation") return Read(member, value, out.generation);
   if (member == "starting") return Read(member, value, out.starting);
   if (member == "log_path") return Read(member, value, out.log_path);
+  if (member == "halt") return Read(member, value, out.halt);
+  if (member == "halt_reason") return Read(member, value, out.halt_reason);
+  if (member == "halt_boot") return Read(member, value, out.halt_boot);
   if (member == "last_output") {
     std::string_view text;
     if (value.get(text) != simdjson::SUCCESS) return Wrong(member, "a string");

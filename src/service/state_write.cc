@@ -139,6 +139,9 @@ std::string ToJson(const State& state) {
   writer.AddNumber("generation", state.generation);
   writer.AddTrue("starting", state.starting);
   writer.Add("log_path", state.log_path);
+  writer.Add("halt", state.halt);
+  writer.Add("halt_reason", state.halt_reason);
+  writer.Add("halt_boot", state.halt_boot);
   writer.End();
   return out;
 }

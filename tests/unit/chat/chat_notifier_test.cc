@@ -72,7 +72,7 @@ TEST_CASE("an exit tells how, after how long, and the last lines") {
       "**web**: exited with status 3 after 2h 3m\n```\nline 21\nline 22\nline 23\nline 24\nline 25\nline 26\nline 27\n"
       "line 28\nline 29\nError: ```broken```\n```");
   CHECK(posted[1] == "**job**: exited");
-  CHECK(posted[2] == "**flash**: exited after less than 1s");
+  CHECK(posted[2] == "**flash**: exited after 300ms");
 }
 
 TEST_CASE("what happened to a unit without our doing is told with systemd's word for it") {
@@ -84,6 +84,51 @@ TEST_CASE("what happened to a unit without our doing is told with systemd's word
   desk.notifier.ServiceEvent("web", "exited", {.exit = os::ExitStatus{.code = 0}, .reason = "success"});
   CHECK(desk.Posted() == Names{"**web**: failed (core-dump): killed by SIGSEGV (core dumped) after 3m",
                                "**web**: started, not by Shipmate", "**web**: exited with status 0"});
+}
+
+TEST_CASE("a row of crashes: told first, at doubles and after minutes; then given up, or recovered once") {
+  Desk desk;
+  service::EventDetail crash{.exit = os::ExitStatus{.code = 3}, .uptime = 12ms, .log_tail = "out of luck\n"};
+  crash.incident = 1;
+  crash.next_start = 1500ms;
+  for (crash.crashes = 1; crash.crashes <= 8; ++crash.crashes) {
+    crash.generation = crash.crashes;
+    desk.notifier.ServiceEvent("web", "exited", crash);
+    desk.notifier.ServiceEvent("web", "restarted", {.incident = 1, .crashes = crash.crashes, .automatic = true});
+  }
+  desk.clock.Advance(6min);
+  crash.generation = crash.crashes = 9;
+  desk.notifier.ServiceEvent("web", "exited", crash);
+  desk.notifier.ServiceEvent("web", "recovered", {.generation = 10, .crashes = 9, .down = 12s});
+  crash.generation = crash.crashes = 16;
+  crash.next_start.reset();
+  crash.reason = "5 crashes in 1m";
+  desk.notifier.ServiceEvent("web", "exited", crash);
+  desk.notifier.ServiceEvent("web", "failed", crash);
+  const std::string tail = "\n```\nout of luck\n```";
+  const std::string last = " crashes, the last: exited with status 3 after 12ms; next start in 1s" + tail;
+  CHECK(desk.Posted() == Names{"**web**: exited with status 3 after 12ms; next start in 1s" + tail, "**web**: 2" + last,
+                               "**web**: 4" + last, "**web**: 8" + last, "**web**: 9" + last,
+                               "**web**: running again after 9 crashes, down for 12s",
+                               "**web**: failed: 5 crashes in 1m, the last: exited with status 3 after 12ms; start it "
+                               "with `!start web`" +
+                                   tail});
+}
+
+TEST_CASE("a crash that the deploy's failure tells is not told twice; a start that failed is told") {
+  Desk desk;
+  service::EventDetail crash{.generation = 1, .exit = os::ExitStatus{.code = 3}, .log_tail = ""};
+  crash.incident = 1;
+  crash.crashes = 1;
+  crash.told = service::Told::kInDeploy;
+  desk.notifier.ServiceEvent("web", "exited", crash);
+  service::EventDetail start{.generation = 2, .log_tail = "", .error = "start failed: starting process: no such file"};
+  start.incident = 1;
+  start.crashes = 2;
+  start.next_start = 0ms;
+  desk.notifier.ServiceEvent("web", "start-failed", start);
+  CHECK(desk.Posted() ==
+        Names{"**web**: 2 crashes, the last: start failed: starting process: no such file; started again"});
 }
 
 TEST_CASE("starts and stops are not repeated where their command is answered, exits and deploys are") {

@@ -85,6 +85,27 @@ TEST_CASE("no services") {
   CHECK(Lines(StatusOverview({})) == Names{"No services configured."});
 }
 
+TEST_CASE("a service that waits, was given up, or is done") {
+  tests::FakeClock clock;
+  auto waiting = View("web", "backoff");
+  waiting.desired = service::Desired::kUp;
+  waiting.next_start = 3200ms;
+  waiting.crashes = 3;
+  waiting.last_exit = "exited with status 3";
+  auto failed = View("api", "failed");
+  failed.desired = service::Desired::kUp;
+  failed.reason = "5 crashes in 1m";
+  failed.last_exit = "killed by SIGSEGV";
+  auto done = View("job", "stopped");
+  done.desired = service::Desired::kUp;
+  done.finished = true;
+  CHECK(Lines(StatusOverview({waiting, failed, done})) ==
+        Names{"0/3 running", "\u2717 web backoff: next start in 4s (3 crashes), exited with status 3",
+              "\u2717 api failed: 5 crashes in 1m, killed by SIGSEGV", "\u25cb job finished"});
+  CHECK(Lines(StatusDetails(waiting, clock)).front() == "\u2717 web: backoff: next start in 4s (3 crashes)");
+  CHECK(Lines(StatusDetails(failed, clock)).front() == "\u2717 api: failed: 5 crashes in 1m; start it with start api");
+}
+
 TEST_CASE("details of one") {
   tests::FakeClock clock;
   auto view = View("api", "running", 3h);

@@ -15,6 +15,7 @@
 using namespace shipmate::config;
 using shipmate::tests::TempDir;
 using std::chrono::milliseconds;
+using namespace std::chrono_literals;
 
 namespace {
 
@@ -567,4 +568,40 @@ TEST_CASE("a process started by other settings does not run alike") {
     CAPTURE(std::string(key));
     CHECK_FALSE(plain.RunsAlike(One(kRuns + key + "\n")));
   }
+}
+
+TEST_CASE("what follows an end: its keys") {
+  const ServiceConfig usual = One(kRuns);
+  CHECK(usual.restart == RestartWhen::kAlways);
+  CHECK(usual.backoff == BackoffConfig{.initial = 1s, .max = 60s, .factor = 2});
+  CHECK(usual.start_limit == StartLimitConfig{.count = 5, .window = 60s});
+  CHECK(usual.min_uptime == 1s);
+  CHECK(usual.success_exit_codes == std::vector<int>{0, 143});
+  CHECK(usual.autostart);
+  const ServiceConfig service =
+      One(kRuns +
+          "restart: on-failure\nbackoff: {initial: 0s, max: 500ms, factor: 1.5}\nstart_limit: {count: 0, window: 2m}\n"
+          "min_uptime: 0s\nsuccess_exit_codes: [3]\nautostart: false\n");
+  CHECK(service.restart == RestartWhen::kOnFailure);
+  CHECK(service.backoff == BackoffConfig{.initial = 0s, .max = 500ms, .factor = 1.5});
+  CHECK(service.start_limit == StartLimitConfig{.count = 0, .window = 2min});
+  CHECK(service.min_uptime == 0s);
+  CHECK(service.success_exit_codes == std::vector<int>{3});
+  CHECK_FALSE(service.autostart);
+  CHECK(One(kRuns + "restart: no\n").restart == RestartWhen::kNo);
+  CHECK(One(kRuns + "backoff: {initial: 5m}\n").backoff.max == 5min);
+  CHECK(usual.RunsAlike(service));
+}
+
+TEST_CASE("what follows an end: what is refused, and where it has no effect") {
+  CHECK(BadOne(kRuns + "restart: never\nbackoff: {initial: 2s, max: 1s, factor: 0.5, jitter: 1}\n"
+                       "start_limit: {count: -1, window: 0s}\nmin_uptime: soon\nsuccess_exit_codes: [0, 256, x]\n"
+                       "autostart: maybe\n")
+            .size() == 10);
+  CHECK(BadOne(kRuns + "restart: never\nbackoff: {factor: 1e9}\n") ==
+        Problems{"3:10: restart: expected always, on-failure or no, found \"never\"",
+                 "4:19: backoff.factor: expected a number from 1 to 10, found \"1e9\""});
+  CHECK(WarningsOf("dir: /srv\ntype: none\nrestart: always\nautostart: true\n") ==
+        std::vector<std::string>{"3:1: restart: has no effect without entrypoint or process.cmd",
+                                 "4:1: autostart: has no effect without entrypoint or process.cmd"});
 }

@@ -208,6 +208,25 @@ TEST_CASE("an unhealthy service is restarted where that is wanted") {
   CHECK(Summaries(machine) == std::vector<std::string>{"web started", "web unhealthy", "web restarted", "web healthy"});
 }
 
+TEST_CASE("restarts that do not help count as crashes: given up, and stopped") {
+  Machine machine;
+  Touch(machine.dir / "good");
+  auto config = Watched(machine, "web");
+  config.health->on_unhealthy = config::HealthConfig::OnUnhealthy::kRestart;
+  config.start_limit = {.count = 1, .window = std::chrono::minutes(1)};
+  machine.Start({config});
+  machine.Do("web", "start");
+  std::filesystem::remove(machine.dir / "good");
+  REQUIRE(machine.Until([&] { return machine.notifier.Count("web failed") == 1; }));
+  const auto& failed = machine.notifier.Find("web failed")->detail;
+  CHECK(failed.reason == "1 crash in 1m");
+  CHECK(failed.error == "unhealthy: test: exited with status 1");
+  CHECK(machine.View("web").state.status == "failed");
+  CHECK(machine.View("web").last_exit == "stopped because unhealthy: test: exited with status 1");
+  CHECK(machine.Pid("web") == 0);
+  CHECK(Summaries(machine) == std::vector<std::string>{"web started", "web unhealthy", "web failed"});
+}
+
 TEST_CASE("a deploy whose service does not become healthy has failed at its restart") {
   Machine machine;
   auto config = Watched(machine, "web");

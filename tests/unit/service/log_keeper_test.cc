@@ -197,7 +197,8 @@ TEST_CASE("A loop of sixty crashes keeps the log of the first") {
   Machine machine;
   machine.Start({ProcessService("web", "n=$(cat n 2>/dev/null || echo 0); n=$((n + 1)); echo $n >n; echo crash $n")});
   for (int i = 1; i <= 60; ++i) {
-    REQUIRE(machine.Do("web", "start") == "started");
+    // It may have ended by the time of the answer.
+    REQUIRE(machine.Do("web", "start").starts_with("started"));
     REQUIRE(machine.Until([&] { return machine.Pid("web") == 0; }));
   }
   LogQuery query;

@@ -39,6 +39,9 @@ inline config::ServiceConfig ProcessService(std::string name, std::string cmd) {
   config.kind = config::ServiceKind::kProcess;
   config.process_cmd = std::move(cmd);
   config.stop_timeout = std::chrono::seconds(10);
+  // Tests of what follows an end say so.
+  config.restart = config::RestartWhen::kNo;
+  config.min_uptime = std::chrono::milliseconds(0);
   return config;
 }
 

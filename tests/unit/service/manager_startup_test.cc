@@ -90,7 +90,7 @@ TEST_CASE("one that died meanwhile is reported once, with an unknown status, and
   machine.Start({Sleeper("web")});
   REQUIRE(machine.Until([&] { return machine.notifier.Count("web exited") == 1; }));
   CHECK(machine.notifier.events.back().detail.exit == os::ExitStatus{});
-  CHECK(machine.View("web").state.status == "stopped");
+  CHECK(machine.View("web").state.status == "failed");
   machine.Start({Sleeper("web")});
   machine.Settle();
   CHECK(machine.notifier.Count("web exited") == 1);

@@ -78,17 +78,18 @@ TEST_CASE("what is so already is said, and announced to nobody") {
 
 TEST_CASE("logs are the end of the service's output, also of one that has ended, also after a restart of ours") {
   Machine machine;
-  machine.Start({ProcessService("web", "echo hello; exec sleep 3600"), ProcessService("job", "echo bye; exit 3"),
-                 Sleeper("idle")});
+  const std::string job = "while [ ! -e go ]; do sleep 0.05; done; echo bye; exit 3";
+  machine.Start({ProcessService("web", "echo hello; exec sleep 3600"), ProcessService("job", job), Sleeper("idle")});
   CHECK(machine.Do("idle", "logs") == "no logs");
   CHECK(machine.Do("web", "start") == "started");
   CHECK(machine.Until([&] { return machine.Do("web", "logs").contains("hello"); }));
   CHECK(machine.Do("web", "logs").contains("=== Started at"));
   CHECK(machine.Run(machine.manager->GetServiceLogs("web")).contains("hello"));
   CHECK(machine.Do("job", "start") == "started");
+  REQUIRE(os::WriteFileAtomically(machine.dir / "go", "", 0600, os::Sync::kNone).has_value());
   CHECK(machine.Until([&] { return machine.notifier.Count("job exited") == 1; }));
 
-  machine.Start({ProcessService("web", "echo hello; exec sleep 3600"), ProcessService("job", "echo bye; exit 3")});
+  machine.Start({ProcessService("web", "echo hello; exec sleep 3600"), ProcessService("job", job)});
   CHECK(machine.Do("web", "logs").contains("hello"));
   CHECK(machine.Do("job", "logs").contains("bye"));
   CHECK(machine.Do("job", "logs").contains(": exited with status 3 ==="));
@@ -164,11 +165,12 @@ TEST_CASE("pull runs git in the directory, and is refused without one") {
 
 TEST_CASE("the exit of a service is reported once, with its status, and by no later question again") {
   Machine machine;
-  machine.Start({ProcessService("job", "echo last words; exit 3")});
+  machine.Start({ProcessService("job", "while [ ! -e go ]; do sleep 0.05; done; echo last words; exit 3")});
   CHECK(machine.Do("job", "start") == "started");
+  REQUIRE(os::WriteFileAtomically(machine.dir / "go", "", 0600, os::Sync::kNone).has_value());
   REQUIRE(machine.Until([&] { return machine.notifier.Count("job exited") == 1; }));
   for (int i = 0; i < 5; ++i) CHECK(machine.Do("job", "logs").contains("last words"));
-  CHECK(machine.Do("job", "status") == "stopped");
+  CHECK(machine.Do("job", "status") == "failed");
   machine.Settle();
   CHECK(machine.notifier.Summaries() == Words{"job started", "job exited"});
   const auto& exit = machine.notifier.events[1].detail;
@@ -177,7 +179,7 @@ TEST_CASE("the exit of a service is reported once, with its status, and by no la
   CHECK(exit.log_tail.contains("last words"));
   CHECK(machine.View("job").last_exit == "exited with status 3");
   const State saved = machine.Saved("job");
-  CHECK(saved.status == "stopped");
+  CHECK(saved.status == "failed");
   CHECK(saved.desired == Desired::kUp);
   CHECK_FALSE(saved.backend.has_value());
 }

@@ -73,7 +73,7 @@ TEST_CASE("idle, not running: start, stop, restart, exit status") {
   CHECK(desk.notifier.Summaries() == Words{"web started", "web stopped", "web restarted"});
 }
 
-TEST_CASE("what a person wants is kept when it fails, and no event is announced") {
+TEST_CASE("what a person wants is kept when it fails, and only the failed starts are announced") {
   Desk desk;
   desk.Fake().failure = Error{Errc::kSpawn, "starting process: no such file"};
   CHECK(desk.Op("start") == "start failed: starting process: no such file");
@@ -86,7 +86,7 @@ TEST_CASE("what a person wants is kept when it fails, and no event is announced"
   CHECK(desk.Op("stop") == "stop failed: did not die: pid 1000 (web)");
   CHECK(desk.Saved("web").desired == Desired::kDown);
   CHECK(desk.Saved("web").status == "running");
-  CHECK(desk.notifier.Summaries() == Words{"web started"});
+  CHECK(desk.notifier.Summaries() == Words{"web start-failed", "web start-failed", "web started"});
 }
 
 TEST_CASE("changing: operations wait their turn, reading does not, a deploy comes after them") {
