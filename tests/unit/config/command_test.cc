@@ -140,5 +140,5 @@ TEST_CASE("the files of bot-commands/ are good, named by their command, and thei
     CHECK(words.emplace(result->value.name, file).second);
     for (const std::string& alias : result->value.aliases) CHECK(words.emplace(alias, file).second);
   }
-  CHECK(count == 15);
+  CHECK(count > 10);
 }
