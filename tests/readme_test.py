@@ -103,11 +103,12 @@ class Readme(unittest.TestCase):
         self.assertEqual(sorted(told - read), [], f'keys that "{title}" in README.md tells and no loader knows')
 
     def test_the_reference_of_the_configuration(self):
-        sources = ''.join(self.source(f'src/config/{name}.cc') for name in ('load_config', 'load_access'))
+        sources = ''.join(self.source(f'src/config/{name}.cc') for name in ('load_config', 'load_access', 'load_webhook'))
         self.check_keys(keys_read(sources) - REFUSED, 'config.yaml')
 
     def test_the_reference_of_services(self):
-        sources = ''.join(self.source(f'src/config/{name}.cc') for name in ('load_services', 'load_health', 'process_keys', 'restart_keys'))
+        sources = ''.join(self.source(f'src/config/{name}.cc')
+                          for name in ('load_services', 'load_health', 'load_push_rules', 'process_keys', 'restart_keys'))
         self.check_keys(keys_read(sources) - REFUSED, 'services/NAME.yaml')
 
     def test_the_reference_of_secrets(self):

@@ -18,6 +18,7 @@
 #include "app/manager_link.h"
 #include "app/platform_registry.h"
 #include "app/renewal.h"
+#include "app/webhook_server.h"
 #include "async/latch.h"
 #include "async/offload.h"
 #include "async/spawn.h"
@@ -46,6 +47,7 @@
 #include "service/manager.h"
 #include "service/notifier.h"
 #include "store/database.h"
+#include "webhook/secrets.h"
 
 namespace shipmate::app {
 
@@ -58,6 +60,7 @@ constexpr auto kConfirmationTtl = 10min;
 constexpr auto kChatReadyLimit = 30s;
 constexpr auto kHubLimit = 5s;
 constexpr auto kOutboxLimit = 5s;
+constexpr auto kDrainLimit = 5s;
 constexpr auto kJoinLimit = 3s;
 
 /// Everything read before a service is touched.
@@ -181,6 +184,15 @@ class App {
     chat_notifier_ = std::make_unique<chat::ChatNotifier>(outbox_, clock_, settings_.config.prefix);
     notifiers_.Add(*chat_notifier_);
 
+    auto webhooks = WebhookServer::Listen(loop_.get_executor(), settings_.config, settings_.env, clock_);
+    if (!webhooks) {
+      std::fprintf(stderr, "shipmate: %s\n", webhooks.error().what.c_str());
+      exit_status_ = 1;
+      co_await EndBackground();
+      co_return;
+    }
+    webhooks_ = *std::move(webhooks);
+
     const auto unit = co_await FindUnit();
     renewal_.SetUnit(unit);
     const auto renew = [this](const std::string& why) { renewal_.Begin(why); };
@@ -220,6 +232,7 @@ class App {
     StartFrontends();
     // Before any frontend has run, so that no new command can be among them.
     hub_->AnswerInterrupted();
+    if (webhooks_) webhooks_->Serve(background_, *manager_, *gate_);
     co_await SayNews(adoption);
     link_.Ready(background_, [this] { return StatusLine(); });
     background_.Spawn("start-up", manager_->StartWanted());
@@ -377,6 +390,8 @@ class App {
     } else {
       link_.Stopping("ending; services go on");
     }
+    // What was received is still decided about, and its answer sent.
+    if (webhooks_) co_await webhooks_->Shutdown(kDrainLimit);
     co_await hub_->Close(kHubLimit);
     if (settings_.config.stop_on_exit && ending_ == Ending::kExit && !renewal_.AwaitsUnit()) {
       LogInfo("stopping every process service, as stop_on_exit says");
@@ -441,6 +456,7 @@ class App {
   // Why there is no audit.
   std::string unrecorded_;
   std::unique_ptr<gate::DeployGate> gate_;
+  std::unique_ptr<WebhookServer> webhooks_;
   std::unique_ptr<chat::Dispatcher> dispatcher_;
   std::unique_ptr<chat::Hub> hub_;
   std::vector<std::unique_ptr<chat::Frontend>> frontends_;
@@ -493,7 +509,12 @@ int Run(const Options& options) {
   auto masker = std::make_shared<base::Masker>();
   masker->Add(settings->env.discord_token);
   masker->Add(settings->env.mattermost_token);
-  masker->Add(settings->env.github_webhook_secret);
+  const config::Env& env = settings->env;
+  for (const base::Secret* setting : {&env.github_webhook_secret, &env.gitlab_webhook_secret, &env.gitea_webhook_secret,
+                                      &env.generic_webhook_secret}) {
+    masker->Add(*setting);
+    for (const base::Secret& secret : webhook::SplitSecrets(*setting)) masker->Add(secret);
+  }
 
   base::LogOptions log;
   log.level = options.verbose ? base::LogLevel::kDebug : base::LogLevel::kInfo;

@@ -37,9 +37,6 @@ std::vector<std::unique_ptr<chat::Frontend>> CreateFrontends(const PlatformConte
   if (context.config.mattermost) {
     warnings.emplace_back("config.yaml has a `mattermost:` section, which this version does not serve yet");
   }
-  if (context.config.webhook) {
-    warnings.emplace_back("config.yaml has a `webhook:` section, which this version does not serve yet");
-  }
   if (context.config.dashboard) {
     warnings.emplace_back("config.yaml has a `dashboard:` section, which this version does not serve yet");
   }

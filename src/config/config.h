@@ -52,7 +52,14 @@ struct MattermostConfig {
 
 /// `webhook:`.
 struct WebhookConfig {
+  /// `listen`: a numeric address, IPv6 without brackets.
+  std::string address = "127.0.0.1";
   std::uint16_t port = 0;
+  /// Only `port` was given, as for the reference program, which listened on every address.
+  bool port_alone = false;
+  /// PEM files of the certificate chain and its key; empty = without TLS.
+  std::string tls_cert;
+  std::string tls_key;
   bool operator==(const WebhookConfig&) const = default;
 };
 
@@ -186,6 +193,10 @@ struct ServiceConfig {
   ServiceKind kind = ServiceKind::kNone;
   std::string branch;
   std::string repo;
+  /// Patterns of tags that deploy, `!` before one that does not; empty = none.
+  std::vector<std::string> tags;
+  /// Patterns of files, from the top of the repository: a push that touches none of them does not deploy. Empty = all.
+  std::vector<std::string> paths;
   /// Working directory of the process, of deploy steps and of `pull`; empty when the file has none: then the process
   /// runs in base_dir, and deploys and pulls are refused.
   std::string dir;
@@ -241,7 +252,11 @@ struct ServiceConfig {
 struct Env {
   base::Secret discord_token;
   base::Secret mattermost_token;
+  /// Each may hold several secrets with commas between, so that one can take the place of another.
   base::Secret github_webhook_secret;
+  base::Secret gitlab_webhook_secret;
+  base::Secret gitea_webhook_secret;
+  base::Secret generic_webhook_secret;
   bool operator==(const Env&) const = default;
 };
 

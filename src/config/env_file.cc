@@ -274,6 +274,9 @@ LoadResult<Env> LoadEnv(const std::string& path, const Variables& environment) {
   env.discord_token = take("DISCORD_TOKEN");
   env.mattermost_token = take("MATTERMOST_TOKEN");
   env.github_webhook_secret = take("GITHUB_WEBHOOK_SECRET");
+  env.gitlab_webhook_secret = take("GITLAB_WEBHOOK_SECRET");
+  env.gitea_webhook_secret = take("GITEA_WEBHOOK_SECRET");
+  env.generic_webhook_secret = take("GENERIC_WEBHOOK_SECRET");
 
   if (env.discord_token.Empty() && !path.empty()) {
     const std::string token_path = (std::filesystem::path(path).parent_path() / "token.txt").string();

@@ -12,6 +12,7 @@
 #include "config/fields.h"
 #include "config/load.h"
 #include "config/load_access.h"
+#include "config/load_webhook.h"
 #include "config/names.h"
 #include "config/parse.h"
 #include "config/source.h"
@@ -207,12 +208,10 @@ std::optional<MattermostConfig> ReadMattermost(Fields& root) {
   return mattermost;
 }
 
-// `webhook:` and `dashboard:`.
-template <class T>
-std::optional<T> ReadPort(Fields& root, std::string_view key) {
-  auto fields = root.Section(key);
+std::optional<DashboardConfig> ReadDashboard(Fields& root) {
+  auto fields = root.Section("dashboard");
   if (!fields) return std::nullopt;
-  T section;
+  DashboardConfig section;
   if (const auto port = fields->Number("port", 1, kMaxPort)) {
     section.port = static_cast<std::uint16_t>(*port);
   } else if (fields->Find("port") == nullptr) {
@@ -236,8 +235,8 @@ Config ReadConfig(const Node& root, const std::string& base, Report& report) {
   config.access = ReadAccess(fields);
   config.discord = ReadDiscord(fields, base);
   config.mattermost = ReadMattermost(fields);
-  config.webhook = ReadPort<WebhookConfig>(fields, "webhook");
-  config.dashboard = ReadPort<DashboardConfig>(fields, "dashboard");
+  config.webhook = ReadWebhook(fields, base);
+  config.dashboard = ReadDashboard(fields);
   if (const Node* matrix = fields.Find("matrix")) {
     fields.Warn("matrix", matrix->key_mark, "Matrix is not supported; the section is ignored");
   }

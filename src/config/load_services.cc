@@ -12,6 +12,7 @@
 #include "config/fields.h"
 #include "config/load.h"
 #include "config/load_health.h"
+#include "config/load_push_rules.h"
 #include "config/names.h"
 #include "config/parse.h"
 #include "config/process_keys.h"
@@ -271,6 +272,7 @@ LoadResult<ServiceConfig> ReadService(const std::string& path, const std::string
     Fields fields(*root, "", report);
     service.branch = ReadBranch(fields);
     service.repo = ReadText(fields, "repo");
+    ReadPushRules(fields, service);
     service.dir = ReadDir(fields, base_dir);
     service.entrypoint = ReadEntrypoint(fields);
     service.process_cmd = ReadProcess(fields);

@@ -82,8 +82,9 @@ std::string ResolvePath(const std::string& base, const std::string& path) {
 }
 
 const std::vector<std::string>& SecretNames() {
-  static const std::vector<std::string> kNames = {"DISCORD_TOKEN", "MATTERMOST_TOKEN", "GITHUB_WEBHOOK_SECRET",
-                                                  "MATRIX_ACCESS_TOKEN", "MATRIX_PICKLE_KEY"};
+  static const std::vector<std::string> kNames = {
+      "DISCORD_TOKEN",        "MATTERMOST_TOKEN",       "GITHUB_WEBHOOK_SECRET", "GITLAB_WEBHOOK_SECRET",
+      "GITEA_WEBHOOK_SECRET", "GENERIC_WEBHOOK_SECRET", "MATRIX_ACCESS_TOKEN",   "MATRIX_PICKLE_KEY"};
   return kNames;
 }
 

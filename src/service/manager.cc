@@ -207,6 +207,10 @@ Task<std::string> Manager::GetServiceLogs(std::string name) {
   co_return reply.text;
 }
 
+void Manager::ForEachConfig(const std::function<void(const config::ServiceConfig&)>& look) const {
+  for (const auto& [name, service] : impl_->services) look(service->Config());
+}
+
 std::optional<config::ServiceConfig> Manager::GetServiceConfig(const std::string& name) const {
   const auto service = impl_->Find(name);
   if (!service) return std::nullopt;

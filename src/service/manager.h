@@ -152,6 +152,8 @@ class Manager {
   /// The first of them, as the seed has it.
   std::optional<std::string> FindServiceByRepo(std::string_view repo, std::string_view branch) const;
   Task<std::string> GetServiceLogs(std::string name);
+  /// Calls `look` with the settings of every service, by name, sorted.
+  void ForEachConfig(const std::function<void(const config::ServiceConfig&)>& look) const;
   std::optional<config::ServiceConfig> GetServiceConfig(const std::string& name) const;
   Task<std::optional<ServiceState>> GetServiceState(std::string name);
   /// By name, sorted.

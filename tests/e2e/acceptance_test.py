@@ -10,6 +10,7 @@ import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "doubles"))
 from fake_discord import CHANNEL, FakeDiscord  # noqa: E402
+from forge import SECRET, Forge, free_port, push  # noqa: E402
 from harness import E2ETest, alive, stat_fields, wait_for  # noqa: E402
 
 TICK = "while :; do echo tick; sleep 0.2; done"
@@ -111,6 +112,33 @@ class Acceptance(E2ETest):
         self.assertNotIn("last_result", self.home.state("web"))
         program.ask("cancel web", r"\S")
         wait_for(lambda: self.home.state("web").get("last_result") == "failed", "the deploy to be cancelled")
+
+    def receive_pushes(self):
+        """Starts the program with one service that pushes deploy; the forge that can push to it."""
+        port = free_port()
+        (self.home.path / "config.yaml").write_text(f"webhook:\n  listen: 127.0.0.1:{port}\n", encoding="utf-8")
+        self.home.process("web", TICK, "repo: acme/app\nbranch: main\ndeploy:\n  - echo built\n")
+        self.start(environment={"GITHUB_WEBHOOK_SECRET": SECRET})
+        self.running("web")
+        return Forge(port)
+
+    def test_a_signed_push_of_two_mebibytes_deploys(self):
+        forge = self.receive_pushes()
+        status, body = forge.post(push(filler="x" * (2 << 20)))
+        self.assertEqual((status, body["result"]), (200, "web: queued"))
+        wait_for(lambda: self.home.state("web").get("last_result") == "success", "the deploy")
+
+    def test_a_deleted_branch_deploys_nothing(self):
+        forge = self.receive_pushes()
+        status, body = forge.post(push(deleted=True, after="0" * 40, head_commit=None, commits=[]))
+        self.assertEqual(status, 200)
+        self.assertEqual([entry["decision"] for entry in body["services"]], ["ignored"])
+        self.assertIn("deleted", body["result"])
+        # The next push is the first to deploy.
+        self.assertEqual(forge.post(push())[1]["result"], "web: queued")
+        wait_for(lambda: self.home.state("web").get("last_result") == "success", "the deploy")
+        deploys = (self.home.path / "state" / ".deploys").read_text(encoding="utf-8")
+        self.assertEqual(deploys.strip(), "1")
 
     def test_new_deploy_steps_need_no_restart(self):
         self.home.process("web", TICK, "deploy:\n  - echo old\n")

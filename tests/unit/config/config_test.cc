@@ -84,7 +84,7 @@ TEST_CASE("a config with every key: every field is as written") {
       .gateway_url = "wss://gateway.example",
       .ca_file = dir / "ca.pem"};
   expected.mattermost = MattermostConfig{.url = "https://chat.example", .channel = "myteam/ops"};
-  expected.webhook = WebhookConfig{.port = 8080};
+  expected.webhook = WebhookConfig{.address = "127.0.0.1", .port = 8080, .port_alone = true};
   expected.dashboard = DashboardConfig{.port = 65535};
   CHECK(loaded.value == expected);
 }
@@ -178,7 +178,7 @@ TEST_CASE("each problem of a config has its place and says what to do") {
       {"prefix: \"！\"\n",
        {"1:9: prefix: must be 1 to 8 visible ASCII characters, the first neither letter nor digit"}},
       {"discord: yes\n", {"1:10: discord: expected a mapping (\"key: value\" lines below it), found text"}},
-      {"webhook: {}\n", {"1:10: webhook.port: is missing; a number from 1 to 65535"}},
+      {"webhook: {}\n", {"1:10: webhook.listen: is missing; expected address:port such as 127.0.0.1:8087"}},
       {"webhook: {port: 0}\n", {"1:17: webhook.port: expected a number from 1 to 65535, found \"0\""}},
       {"webhook: {port: 65536}\n", {"1:17: webhook.port: expected a number from 1 to 65535, found \"65536\""}},
       {"webhook: {port: -1}\n", {"1:17: webhook.port: expected a number from 1 to 65535, found \"-1\""}},
@@ -234,6 +234,49 @@ TEST_CASE("each problem of the discord section") {
     CAPTURE(text);
     CHECK(Bad("discord:\n" + id + text) == problems);
   }
+}
+
+TEST_CASE("the webhook section: an address, or the reference's port on loopback") {
+  const auto read = [](const std::string& text) {
+    const TempDir dir;
+    const auto loaded = Good(dir.Write("config.yaml", "webhook:\n" + text));
+    CHECK(loaded.warnings.empty());
+    WebhookConfig webhook = loaded.value.webhook.value();
+    for (std::string* path : {&webhook.tls_cert, &webhook.tls_key}) {
+      if (path->starts_with(dir.Path())) path->replace(0, dir.Path().size(), "BASE");
+    }
+    return webhook;
+  };
+  const auto at = [](std::string address, std::uint16_t port) {
+    WebhookConfig webhook;
+    webhook.address = std::move(address);
+    webhook.port = port;
+    return webhook;
+  };
+  CHECK(read("  listen: 127.0.0.1:8087\n") == at("127.0.0.1", 8087));
+  CHECK(read("  listen: localhost:1\n") == at("127.0.0.1", 1));
+  CHECK(read("  listen: \"[::1]:65535\"\n") == at("::1", 65535));
+  CHECK(read("  listen: 0.0.0.0:8087\n") == at("0.0.0.0", 8087));
+  WebhookConfig secure = at("127.0.0.1", 8443);
+  secure.tls_cert = "BASE/tls/chain.pem";
+  secure.tls_key = "/etc/key.pem";
+  CHECK(read("  listen: 127.0.0.1:8443\n  tls_cert: tls/chain.pem\n  tls_key: /etc/key.pem\n") == secure);
+
+  const std::string wrong =
+      "webhook.listen: expected address:port such as 127.0.0.1:8087 (a numeric address, an IPv6 one in brackets), "
+      "found ";
+  for (const std::string text : {":8087", "8087", "example.org:8087", "127.0.0.1:0", "127.0.0.1:65536",
+                                 "127.0.0.1:", "::1:8087", "[::1]", "[127.0.0.1]:80", "*:80"}) {
+    CAPTURE(text);
+    CHECK(Bad("webhook:\n  listen: \"" + text + "\"\n") == Problems{"2:11: " + wrong + "\"" + text + "\""});
+  }
+  CHECK(Bad("webhook:\n  listen: 127.0.0.1:1\n  port: 2\n") ==
+        Problems{"3:3: webhook.port: cannot stand beside listen; remove one of them"});
+  CHECK(Bad("webhook:\n  port: 2\n  tls_cert: a\n") ==
+        Problems{"3:3: webhook.tls_cert: needs its other half: tls_cert and tls_key go together"});
+  CHECK(Bad("webhook:\n  port: 2\n  tls_key: ~/a\n") ==
+        Problems{"3:3: webhook.tls_key: needs its other half: tls_cert and tls_key go together",
+                 "3:12: webhook.tls_key: \"~\" is not expanded; write the whole path"});
 }
 
 TEST_CASE("all problems come at once, in the order of the file") {

@@ -125,12 +125,16 @@ TEST_CASE("a file with every key of the reference: its values") {
   const auto loaded =
       Load(WritePrivate(dir, ".env",
                         "DISCORD_TOKEN=discord\nMATTERMOST_TOKEN=matter\nGITHUB_WEBHOOK_SECRET=\"git hub\"\n"
+                        "GITLAB_WEBHOOK_SECRET=lab\nGITEA_WEBHOOK_SECRET=tea\nGENERIC_WEBHOOK_SECRET=new,old\n"
                         "MATRIX_USER_ID=@a:b\nMATRIX_DEVICE_ID=c\nMATRIX_ACCESS_TOKEN=d\n"
                         "MATRIX_PICKLE_KEY=e\nOTHER=f\n"));
   CHECK(loaded.warnings.empty());
   CHECK(loaded.value.discord_token.Reveal() == "discord");
   CHECK(loaded.value.mattermost_token.Reveal() == "matter");
   CHECK(loaded.value.github_webhook_secret.Reveal() == "git hub");
+  CHECK(loaded.value.gitlab_webhook_secret.Reveal() == "lab");
+  CHECK(loaded.value.gitea_webhook_secret.Reveal() == "tea");
+  CHECK(loaded.value.generic_webhook_secret.Reveal() == "new,old");
 }
 
 TEST_CASE("no path, or no file: the environment") {
@@ -231,7 +235,9 @@ TEST_CASE("the variables of this process") {
 
 TEST_CASE("no child sees the secrets") {
   CHECK(SecretNames() == std::vector<std::string>{"DISCORD_TOKEN", "MATTERMOST_TOKEN", "GITHUB_WEBHOOK_SECRET",
-                                                  "MATRIX_ACCESS_TOKEN", "MATRIX_PICKLE_KEY"});
+                                                  "GITLAB_WEBHOOK_SECRET", "GITEA_WEBHOOK_SECRET",
+                                                  "GENERIC_WEBHOOK_SECRET", "MATRIX_ACCESS_TOKEN",
+                                                  "MATRIX_PICKLE_KEY"});
 }
 
 TEST_CASE("the sample env file") {

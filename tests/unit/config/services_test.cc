@@ -93,6 +93,8 @@ TEST_CASE("bar.yaml and baz.yml come in name order with their fields") {
   dir.Write("bar.yaml",
             "branch: main\n"
             "repo: github.com/org/bar\n"
+            "tags: v*\n"
+            "paths: [api/*, \"!*.md\"]\n"
             "dir: /opt/bar/\n"
             "entrypoint: [./bar, \"\", 010, no]\n"
             "deploy:\n"
@@ -119,6 +121,8 @@ TEST_CASE("bar.yaml and baz.yml come in name order with their fields") {
   bar.kind = ServiceKind::kProcess;
   bar.branch = "main";
   bar.repo = "github.com/org/bar";
+  bar.tags = {"v*"};
+  bar.paths = {"api/*", "!*.md"};
   bar.dir = "/opt/bar";
   bar.entrypoint = {"./bar", "", "010", "no"};
   bar.deploy = {"git pull", "make\nmake install\n"};
@@ -240,6 +244,17 @@ TEST_CASE("what runs a service") {
   CHECK(One("service_name: web@1.service\nuser_service: true\n").kind == ServiceKind::kSystemd);
 #endif
   CHECK(One("dir: x\nprocess: {cmd: a}\nentrypoint: []\n").kind == ServiceKind::kProcess);
+}
+
+TEST_CASE("which pushes deploy: tags and paths, one or several") {
+  const ServiceConfig service = One("repo: o/r\ndir: x\nentrypoint: [a]\ntags: [v*, \"!*-rc*\"]\npaths: \"api/**\"\n");
+  CHECK(service.tags == std::vector<std::string>{"v*", "!*-rc*"});
+  CHECK(service.paths == std::vector<std::string>{"api/**"});
+  const std::string begin = "repo: o/r\n" + kRuns;
+  CHECK(BadOne(begin + "paths: [\"!docs/*\"]\n") ==
+        Problems{"4:8: paths: only excludes; begin with what counts, such as \"*\""});
+  CHECK(BadOne(begin + "tags: [v*, \"!\"]\n") == Problems{"4:12: tags: \"!\" is no pattern"});
+  CHECK(BadOne(begin + "tags: {v: 1}\n").size() == 1);
 }
 
 TEST_CASE("contradictions") {
@@ -412,6 +427,7 @@ TEST_CASE("leftovers of the reference program load with one warning each") {
   CHECK(WarningsOf("service_name: a\ndeploy: [b]\n") ==
         Warnings{"1:1: dir: is not set: deploy and pull are refused until it is"});
   CHECK(WarningsOf("service_name: a\n").empty());
+  CHECK(WarningsOf(kRuns + "paths: api/*\n") == Warnings{"3:1: paths: has no effect without repo"});
   CHECK(WarningsOf(kRuns + "sudo: true\n") == Warnings{"3:1: sudo: has no effect without service_name"});
   CHECK_FALSE(One("process:\n  cmd: a\n  adopt: false\n").adopt.has_value());
 }

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <string>
+#include <utility>
 
 #include "net/http_types.h"
 
@@ -31,6 +32,18 @@ TEST_CASE("hashes of nothing") {
   CHECK(HmacSha256Hex({}, {}) == "b613679a0814d9ec772f95d778c35fc5ff1697c493715653c6c712144292c5ad");
   CHECK(Sha256Hex({}) == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
   CHECK(Sha256Hex("abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+}
+
+TEST_CASE("one key signs many messages alike") {
+  HmacKey key("Jefe");
+  const std::string first = ToHex(key.Sign("what do ya want for nothing?"));
+  CHECK(first == "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
+  CHECK(ToHex(key.Sign({})) == HmacSha256Hex("Jefe", {}));
+  CHECK(ToHex(key.Sign(std::string(100'000, 'x'))) == HmacSha256Hex("Jefe", std::string(100'000, 'x')));
+  CHECK(ToHex(key.Sign("what do ya want for nothing?")) == first);
+  HmacKey moved = std::move(key);
+  CHECK(ToHex(moved.Sign("what do ya want for nothing?")) == first);
+  CHECK(ToHex(Sha256("abc")) == Sha256Hex("abc"));
 }
 
 TEST_CASE("EqualConstantTime compares every byte and the length") {

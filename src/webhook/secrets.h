@@ -1,0 +1,37 @@
+#pragma once
+
+// The secrets of one endpoint, and what can be signed or named with them. All comparing takes time that does not depend
+// on where a wrong text differs; every secret is tried, whichever fits.
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/secret.h"
+#include "net/hmac.h"
+
+namespace shipmate::webhook {
+
+/// The parts of a setting that may hold several secrets with commas between; blanks around them and empty ones go.
+std::vector<base::Secret> SplitSecrets(const base::Secret& setting);
+
+class Secrets {
+ public:
+  explicit Secrets(const base::Secret& setting);
+
+  bool Empty() const { return keys_.empty(); }
+  /// The length of the shortest one; 0 when there is none.
+  std::size_t Shortest() const { return shortest_; }
+  /// Whether `hex` (64 digits) is HMAC-SHA256 of `body` under one of them.
+  bool SignedHex(std::string_view hex, std::string_view body);
+  /// Whether `token` is one of them.
+  bool Contain(std::string_view token) const;
+
+ private:
+  std::vector<net::HmacKey> keys_;
+  std::vector<std::string> hashes_;
+  std::size_t shortest_ = 0;
+};
+
+}  // namespace shipmate::webhook
