@@ -14,7 +14,7 @@ import unittest
 SOURCE_ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 # How the loaders ask for a key: fields.Text("key"), root.Section("key"), ReadPath(fields, "key", ...), take("NAME").
-READS = re.compile(r'(?:\.|->)(?:Text|Script|Switch|Texts|Number|Integer|Size|Duration|Section|Find)\("([a-z_]+)"'
+READS = re.compile(r'(?:\.|->)(?:Text|Script|Switch|Texts|Word|Number|Integer|Size|Duration|Section|Find)\("([a-z_]+)"'
                    r'|\bRead[A-Z]\w*(?:<\w+>)?\(\*?\w+, "([a-z_]+)"')
 TAKES = re.compile(r'\btake\("([A-Z_]+)"\)')
 OPTIONS = re.compile(r'"(?:-\w,)?(--[a-z-]+)"')
@@ -105,6 +105,13 @@ class Readme(unittest.TestCase):
     def test_the_reference_of_the_configuration(self):
         sources = ''.join(self.source(f'src/config/{name}.cc') for name in ('load_config', 'load_access', 'load_webhook'))
         self.check_keys(keys_read(sources) - REFUSED, 'config.yaml')
+
+    def test_the_reference_of_commands(self):
+        sources = ''.join(self.source(f'src/config/{name}.cc') for name in ('load_command', 'load_custom'))
+        # Of built-in commands alone, or read by another loader.
+        read = (keys_read(sources) | {'env'}) - {'flags', 'slow', 'short', 'argument'}
+        told = keys_told(self.source('docs/commands.md'), 'Commands of your own')
+        self.assertEqual(read, told)
 
     def test_the_reference_of_services(self):
         sources = ''.join(self.source(f'src/config/{name}.cc')

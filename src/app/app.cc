@@ -28,6 +28,7 @@
 #include "base/time_text.h"
 #include "chat/access.h"
 #include "chat/chat_notifier.h"
+#include "chat/custom_commands.h"
 #include "chat/dispatcher.h"
 #include "chat/hub.h"
 #include "chat/outbox.h"
@@ -44,6 +45,7 @@
 #include "os/signals.h"
 #include "platforms/console/console.h"
 #include "service/backends/own_unit.h"
+#include "service/environment.h"
 #include "service/manager.h"
 #include "service/notifier.h"
 #include "store/database.h"
@@ -68,6 +70,7 @@ struct Settings {
   config::Config config;
   config::Env env;
   std::vector<config::ServiceConfig> services;
+  std::vector<config::CommandSpec> commands;
   std::vector<std::string> warnings;
 };
 
@@ -100,6 +103,16 @@ std::expected<Settings, config::Problems> LoadSettings(const Options& options, c
     Append(settings.warnings, services->warnings);
   } else {
     Append(problems, services.error());
+  }
+  if (!settings.config.commands_dir.empty()) {
+    auto commands =
+        config::LoadCommands(settings.config.commands_dir, settings.config.base_dir, chat::Verbs::BuiltIn().Names());
+    if (commands) {
+      settings.commands = std::move(commands->value);
+      Append(settings.warnings, commands->warnings);
+    } else {
+      Append(problems, commands.error());
+    }
   }
   if (!problems.empty()) return std::unexpected(std::move(problems));
   return settings;
@@ -149,6 +162,7 @@ class App {
         pool_(kWorkers),
         verbs_(chat::Verbs::BuiltIn()),
         access_(settings_.config.access),
+        custom_(service::WithUsualVariables(os::InheritedEnvironment(HiddenVariables())), clock_),
         confirmations_(clock_, kConfirmationTtl),
         outbox_(loop_.get_executor(), masker_),
         signals_(loop_.get_executor(), {SIGINT, SIGTERM, SIGHUP}),
@@ -167,7 +181,9 @@ class App {
                         stop_.Set();
                       }}),
         background_(loop_.get_executor()),
-        platforms_(loop_.get_executor()) {}
+        platforms_(loop_.get_executor()) {
+    verbs_.Add(settings_.commands);
+  }
 
   int Run() {
     async::Spawn(loop_.get_executor(), "shipmate", Main());
@@ -224,6 +240,7 @@ class App {
                                                                 .access = access_,
                                                                 .clock = clock_,
                                                                 .frontends = [this] { return FrontendHealth(); },
+                                                                .custom = &custom_,
                                                                 .audit = audit_.get(),
                                                                 .unrecorded = unrecorded_});
     hub_ = std::make_unique<chat::Hub>(loop_.get_executor(), *dispatcher_, outbox_, settings_.config.prefix);
@@ -442,6 +459,7 @@ class App {
   async::WorkerPool pool_;
   chat::Verbs verbs_;
   chat::Access access_;
+  chat::CustomCommands custom_;
   gate::ConfirmationTracker confirmations_;
   chat::Outbox outbox_;
   service::MultiNotifier notifiers_;

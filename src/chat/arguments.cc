@@ -204,6 +204,18 @@ class FlagReader {
   std::map<std::string, FlagValue> values_;
 };
 
+// What is wrong with a word; nullopt when nothing is.
+std::optional<std::string> WrongWord(const config::CommandSpec& spec, const config::ArgumentSpec& argument,
+                                     const std::string& word) {
+  if (!argument.choices.empty()) {
+    if (std::ranges::find(argument.choices, word) != argument.choices.end()) return std::nullopt;
+    return fmt::format("{} is not one of {}", QuoteShort(word), base::Join(argument.choices, ", "));
+  }
+  // A program would take it for an option.
+  if (spec.run && word.starts_with('-')) return fmt::format("{} must not begin with a hyphen", QuoteShort(word));
+  return std::nullopt;
+}
+
 }  // namespace
 
 Message Usage(const config::CommandSpec& spec, std::string why) {
@@ -219,16 +231,21 @@ std::expected<Bound, Message> BindArguments(const config::CommandSpec& spec, con
   Bound bound;
   ServiceFinder finder(spec, services, scope, verbs);
   std::vector<std::string> words = command.arguments;
-  FlagReader reader(spec, std::move(words));
-  if (auto problem = reader.Read()) return std::unexpected(Usage(spec, *std::move(problem)));
-  words = reader.TakePlain();
-  bound.flags = reader.Values();
+  // Words that are handed on as they are may look like flags.
+  const bool raw = !spec.arguments.empty() && spec.arguments.back().kind == Kind::kRest;
+  if (!raw) {
+    FlagReader reader(spec, std::move(words));
+    if (auto problem = reader.Read()) return std::unexpected(Usage(spec, *std::move(problem)));
+    words = reader.TakePlain();
+    bound.flags = reader.Values();
+  }
   auto word = words.begin();
   for (const config::ArgumentSpec& argument : spec.arguments) {
     if (word == words.end()) {
       if (argument.required) return std::unexpected(Usage(spec, ""));
       break;
     }
+    const auto begin = word;
     switch (argument.kind) {
       case Kind::kService:
         finder.Add(*word++, argument.kind);
@@ -244,10 +261,17 @@ std::expected<Bound, Message> BindArguments(const config::CommandSpec& spec, con
         ++word;
         break;
       case Kind::kVerb:
-      case Kind::kWord:
         bound.word = *word++;
         break;
+      case Kind::kWord:
+        if (auto problem = WrongWord(spec, argument, *word)) return std::unexpected(Usage(spec, *std::move(problem)));
+        bound.word = *word++;
+        break;
+      case Kind::kRest:
+        word = words.end();
+        break;
     }
+    bound.values[argument.name].assign(begin, word);
   }
   if (word != words.end()) {
     return std::unexpected(Usage(spec, fmt::format("{} is one word too many", QuoteShort(*word))));
@@ -272,6 +296,9 @@ std::expected<Bound, Message> BindArguments(const config::CommandSpec& spec, con
     bound.flags.erase(flag.name);
   }
   bound.services = finder.Found();
+  for (const config::ArgumentSpec& argument : spec.arguments) {
+    if (argument.kind == Kind::kServices) bound.values[argument.name] = bound.services;
+  }
   return bound;
 }
 

@@ -32,6 +32,8 @@ struct Bound {
   std::optional<std::size_t> number;
   /// A verb or a plain word, as typed.
   std::string word;
+  /// What was given for each argument, by its name; the services of a pattern one by one.
+  std::map<std::string, std::vector<std::string>> values;
   /// By long name. A flag that stands for an argument is not here but there.
   std::map<std::string, FlagValue> flags;
 

@@ -135,19 +135,6 @@ Parsed ParseLine(std::string_view line) {
   return command;
 }
 
-std::string PrintWord(const std::string& word) {
-  if (!word.empty() && word.find_first_of(" \t\v\f\"'") == std::string::npos) return word;
-  // Pieces in double quotes, and in single ones what holds a double quote.
-  std::string printed;
-  for (std::size_t at = 0; at < word.size() || printed.empty();) {
-    const char quote = at < word.size() && word[at] == '"' ? '\'' : '"';
-    const std::size_t end = std::min(word.find(quote, at), word.size());
-    printed += quote + word.substr(at, end - at) + quote;
-    at = end;
-  }
-  return printed;
-}
-
 }  // namespace
 
 Parsed ParseCommandText(std::string_view text, const ParseOptions& options) {
@@ -169,6 +156,19 @@ Parsed ParseCommandText(std::string_view text, const ParseOptions& options) {
                                   Shorten(base::EscapeNonAscii(base::FirstRunes(start, 32)), 64))};
   }
   return NotACommand{};
+}
+
+std::string PrintWord(const std::string& word) {
+  if (!word.empty() && word.find_first_of(" \t\v\f\"'") == std::string::npos) return word;
+  // Pieces in double quotes, and in single ones what holds a double quote.
+  std::string printed;
+  for (std::size_t at = 0; at < word.size() || printed.empty();) {
+    const char quote = at < word.size() && word[at] == '"' ? '\'' : '"';
+    const std::size_t end = std::min(word.find(quote, at), word.size());
+    printed += quote + word.substr(at, end - at) + quote;
+    at = end;
+  }
+  return printed;
 }
 
 std::string PrintCommand(const Command& command) {

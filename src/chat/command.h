@@ -47,5 +47,7 @@ Parsed ParseCommandText(std::string_view text, const ParseOptions& options);
 
 /// The words of `command` such that, addressed, they parse to it again; quoted where needed. REQUIRES: printable ASCII.
 std::string PrintCommand(const Command& command);
+/// One word of it.
+std::string PrintWord(const std::string& word);
 
 }  // namespace shipmate::chat

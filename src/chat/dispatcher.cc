@@ -95,13 +95,14 @@ Judgement Dispatcher::Judge(const Parsed& parsed, const Actor& actor, Scope scop
 }
 
 Task<Message> Dispatcher::Run(Judgement judged, Actor actor) {
-  const auto handler = std::ranges::find(Handlers(), judged.spec->name, &NamedHandler::verb);
   const Request request{.desk = desk_,
                         .spec = *judged.spec,
                         .actor = actor,
                         .role = judged.role,
                         .scope = judged.scope,
                         .arguments = std::move(judged.arguments)};
+  if (request.spec.run) co_return co_await HandleCustom(request);
+  const auto handler = std::ranges::find(Handlers(), request.spec.name, &NamedHandler::verb);
   co_return co_await handler->run(request);
 }
 

@@ -22,6 +22,8 @@
 
 namespace shipmate::chat {
 
+class CustomCommands;
+
 /// What handlers may use. REQUIRES: everything referred to outlives the dispatcher.
 struct Desk {
   service::Manager& manager;
@@ -31,6 +33,8 @@ struct Desk {
   const base::Clock& clock;
   /// For the status overview: name and health of each frontend.
   std::function<std::vector<std::pair<std::string, Health>>()> frontends;
+  /// Null where there are no commands of the user's own.
+  CustomCommands* custom = nullptr;
   /// Null: nothing is recorded, and `unrecorded` says why.
   history::Audit* audit = nullptr;
   std::string unrecorded;

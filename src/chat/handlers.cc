@@ -43,6 +43,11 @@ Message HelpOn(const Request& request) {
     if (!usage.starts_with(full)) message.lines.back().Plain(" or ").Code(full);
     message.lines.back().Plain(" " + flag.help);
   }
+  for (const config::ArgumentSpec& argument : spec->arguments) {
+    if (argument.choices.empty()) continue;
+    message.lines.emplace_back(argument.name + ": one of " + base::Join(argument.choices, ", "));
+  }
+  if (spec->run && spec->run->confirm) message.lines.emplace_back("asks before it runs");
   if (several) message.lines.push_back(Text().Plain("several names, or a pattern such as ").Code("web*"));
   return message;
 }
@@ -55,7 +60,7 @@ const std::vector<NamedHandler>& Handlers() {
       {"deploy", HandleDeploy},      {"help", HandleHelp},     {"list", HandleList},       {"logs", HandleLogs},
       {"pull", HandlePull},          {"reload", HandleReload}, {"restart", HandleRestart}, {"start", HandleStart},
       {"start-all", HandleStartAll}, {"status", HandleStatus}, {"stop", HandleStop},       {"stop-all", HandleStopAll},
-      {"whoami", HandleWhoami}};
+      {"whoami", HandleWhoami},      {"yes", HandleYes}};
   return handlers;
 }
 

@@ -42,6 +42,11 @@ Task<Message> HandleReload(const Request& request);
 Task<Message> HandleAudit(const Request& request);
 Task<Message> HandleWhoami(const Request& request);
 
+// handlers_custom.cc
+/// Any command with a program of its own; not in the table.
+Task<Message> HandleCustom(const Request& request);
+Task<Message> HandleYes(const Request& request);
+
 // handlers_service.cc
 Task<Message> HandleStart(const Request& request);
 Task<Message> HandleStop(const Request& request);

@@ -255,6 +255,7 @@ std::vector<std::string> Hub::Complete(const std::string& line) {
     for (std::size_t i = 0; i < spec->arguments.size(); ++i) {
       const config::ArgumentSpec::Kind kind = spec->arguments[i].kind;
       if (i != position && !(kind == config::ArgumentSpec::Kind::kServices && i < position)) continue;
+      if (!spec->arguments[i].choices.empty()) candidates = spec->arguments[i].choices;
       if (kind == config::ArgumentSpec::Kind::kVerb) candidates = desk.verbs.Names();
       if (kind == config::ArgumentSpec::Kind::kService || kind == config::ArgumentSpec::Kind::kServices) {
         candidates = desk.manager.ServiceNames();

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <iterator>
 #include <set>
 
 #include "base/log.h"
@@ -35,6 +36,11 @@ Verbs Verbs::BuiltIn() {
 }
 
 Verbs::Verbs(std::vector<config::CommandSpec> specs) : specs_(std::move(specs)) {
+  std::ranges::sort(specs_, {}, &config::CommandSpec::name);
+}
+
+void Verbs::Add(std::vector<config::CommandSpec> specs) {
+  std::ranges::move(specs, std::back_inserter(specs_));
   std::ranges::sort(specs_, {}, &config::CommandSpec::name);
 }
 

@@ -1,7 +1,7 @@
 #pragma once
 
-// Verbs: the table of commands, made of the files in bot-commands/ that are embedded in the program. It is the single
-// source of names, aliases, arguments, help and roles.
+// Verbs: the table of commands, made of the files in bot-commands/ that are embedded in the program, and of the user's
+// own. It is the single source of names, aliases, arguments, help and roles.
 
 #include <optional>
 #include <string>
@@ -18,6 +18,8 @@ class Verbs {
   /// The built-in table. A broken embedded file is a broken build: it aborts.
   static Verbs BuiltIn();
   explicit Verbs(std::vector<config::CommandSpec> specs);
+  /// REQUIRES: none of their names is in the table yet.
+  void Add(std::vector<config::CommandSpec> specs);
 
   /// By name or alias; nullptr when unknown.
   const config::CommandSpec* Find(std::string_view verb) const;

@@ -271,10 +271,13 @@ struct ArgumentSpec {
     kVerb,      ///< the name of a command
     kNumber,    ///< a positive decimal number
     kWord,      ///< one word
+    kRest,      ///< every word left, as it is
   };
   std::string name;
   Kind kind = Kind::kWord;
   bool required = true;
+  /// Of kWord: the only words taken; empty = any.
+  std::vector<std::string> choices = {};
   bool operator==(const ArgumentSpec&) const = default;
 };
 
@@ -299,7 +302,24 @@ struct FlagSpec {
   std::string Usage() const;
 };
 
-/// One file of bot-commands/.
+/// The program that a command of the user's own runs.
+struct RunSpec {
+  enum class Output {
+    kFence,  ///< as a block of code
+    kPlain,  ///< as text
+  };
+  /// The program and its arguments, with `{name}` where an argument of the command goes.
+  std::vector<std::string> argv;
+  std::string dir;
+  std::map<std::string, std::string> env;
+  std::chrono::milliseconds timeout{std::chrono::seconds(30)};
+  /// Nothing runs before the person who asked has said yes.
+  bool confirm = false;
+  Output output = Output::kFence;
+  bool operator==(const RunSpec&) const = default;
+};
+
+/// One file of bot-commands/, or of the user's `commands_dir`.
 struct CommandSpec {
   std::string name;  ///< `[a-z][a-z0-9-]*`
   std::vector<std::string> aliases;
@@ -311,6 +331,10 @@ struct CommandSpec {
   bool slow = false;
   /// Where it is offered: "chat", "console".
   std::vector<std::string> places;
+  /// Absent: a handler of ours performs it.
+  std::optional<RunSpec> run;
+  /// Where its name and each alias stand, as "file:line:column", for problems.
+  std::vector<std::string> name_places = {};
   bool operator==(const CommandSpec&) const = default;
 
   /// "restart <service>...": the name, its arguments and flags, optional ones in brackets.

@@ -45,7 +45,13 @@ LoadResult<Env> LoadEnv(const std::string& path, const std::map<std::string, std
 /// The variables of this process, for LoadEnv.
 std::map<std::string, std::string> ProcessEnvironment();
 
-/// Parses one file of bot-commands/ or of `commands_dir`; `file` is for the problem texts.
+/// Reads every *.yaml and *.yml file of `commands_dir`, in name order. `base_dir` is where relative paths start. Two
+/// commands of one name or alias are a problem, also where one of them is among `taken`. Texts of files that cannot be
+/// read start with "reading commands dir: " or "reading command file <name>: ".
+LoadResult<std::vector<CommandSpec>> LoadCommands(const std::string& dir, const std::string& base_dir,
+                                                  const std::vector<std::string>& taken);
+
+/// Parses one file of bot-commands/; `file` is for the problem texts.
 LoadResult<CommandSpec> ParseCommand(const std::string& file, std::string_view text);
 
 /// Splits the text of a .env file into its variables; a problem names file and line.

@@ -8,6 +8,7 @@
 #include "config/fields.h"
 #include "config/load.h"
 #include "config/load_access.h"
+#include "config/load_command.h"
 
 namespace shipmate::config {
 
@@ -18,12 +19,13 @@ namespace {
 constexpr std::size_t kMaxName = 32;
 constexpr std::size_t kMaxHelp = 100;
 
-constexpr std::array<std::pair<std::string_view, ArgumentSpec::Kind>, 5> kKinds = {{
+constexpr std::array<std::pair<std::string_view, ArgumentSpec::Kind>, 6> kKinds = {{
     {"service", ArgumentSpec::Kind::kService},
     {"services", ArgumentSpec::Kind::kServices},
     {"verb", ArgumentSpec::Kind::kVerb},
     {"number", ArgumentSpec::Kind::kNumber},
     {"word", ArgumentSpec::Kind::kWord},
+    {"rest", ArgumentSpec::Kind::kRest},
 }};
 
 constexpr std::array<std::pair<std::string_view, FlagSpec::Kind>, 5> kFlagKinds = {{
@@ -96,6 +98,27 @@ std::vector<std::string> ReadPlaces(Fields& fields) {
   return places;
 }
 
+bool TakesAll(const ArgumentSpec& argument) {
+  return argument.kind == ArgumentSpec::Kind::kServices || argument.kind == ArgumentSpec::Kind::kRest;
+}
+
+std::vector<std::string> ReadChoices(Fields& entry, ArgumentSpec::Kind kind) {
+  std::vector<std::string> choices;
+  for (const Placed& choice : entry.Texts("choices")) {
+    const bool plain = std::ranges::all_of(choice.text, [](char c) { return c > ' ' && c < 0x7F; });
+    if (choice.text.empty() || !plain) {
+      entry.Problem("choices", choice.mark, fmt::format("{} is not one word of plain ASCII", Shown(choice.text)));
+    } else if (std::ranges::find(choices, choice.text) != choices.end()) {
+      entry.Problem("choices", choice.mark, fmt::format("{} is there already", Shown(choice.text)));
+    }
+    choices.push_back(choice.text);
+  }
+  if (const Node* given = entry.Find("choices"); given != nullptr && kind != ArgumentSpec::Kind::kWord) {
+    entry.Problem("choices", given->mark, "only an argument of kind word has choices");
+  }
+  return choices;
+}
+
 std::vector<ArgumentSpec> ReadArguments(Fields& fields) {
   std::vector<ArgumentSpec> arguments;
   const Node* list = fields.Find("args");
@@ -113,9 +136,14 @@ std::vector<ArgumentSpec> ReadArguments(Fields& fields) {
     argument.name = ReadName(entry, "name");
     argument.kind = entry.Word("kind", kKinds).value_or(ArgumentSpec::Kind::kWord);
     argument.required = entry.Switch("required").value_or(true);
+    argument.choices = ReadChoices(entry, argument.kind);
     entry.Finish();
-    if (!arguments.empty() && arguments.back().kind == ArgumentSpec::Kind::kServices) {
-      fields.Problem(where, item.mark, "nothing can follow an argument of kind services: it takes every word left");
+    if (!arguments.empty() && TakesAll(arguments.back())) {
+      fields.Problem(where, item.mark,
+                     "nothing can follow an argument of kind services or rest: it takes every word left");
+    }
+    if (std::ranges::find(arguments, argument.name, &ArgumentSpec::name) != arguments.end()) {
+      fields.Problem(where, item.mark, fmt::format("{} is there already", Shown(argument.name)));
     }
     if (!arguments.empty() && !arguments.back().required && argument.required) {
       fields.Problem(where, item.mark, "a required argument cannot follow an optional one");
@@ -167,20 +195,24 @@ std::vector<FlagSpec> ReadFlags(Fields& fields, const std::vector<ArgumentSpec>&
 
 }  // namespace
 
+void ReadCommand(Fields& fields, CommandSpec& command) {
+  command.name = ReadName(fields, "name");
+  command.aliases = ReadAliases(fields, command.name);
+  command.arguments = ReadArguments(fields);
+  command.help = ReadHelp(fields);
+  command.role = fields.Word("role", kRoles).value_or(Role::kViewer);
+  if (fields.Find("role") == nullptr) fields.Problem("role", fields.mark(), "is missing");
+  command.places = ReadPlaces(fields);
+}
+
 LoadResult<CommandSpec> ParseCommand(const std::string& file, std::string_view text) {
   Report report(file, "");
   CommandSpec command;
   if (const auto root = ReadMapping(text, report)) {
     Fields fields(*root, "", report);
-    command.name = ReadName(fields, "name");
-    command.aliases = ReadAliases(fields, command.name);
-    command.arguments = ReadArguments(fields);
+    ReadCommand(fields, command);
     command.flags = ReadFlags(fields, command.arguments);
-    command.help = ReadHelp(fields);
-    command.role = fields.Word("role", kRoles).value_or(Role::kViewer);
-    if (fields.Find("role") == nullptr) fields.Problem("role", fields.mark(), "is missing");
     command.slow = fields.Switch("slow").value_or(false);
-    command.places = ReadPlaces(fields);
     fields.Finish();
   }
   if (report.Failed()) return std::unexpected(report.TakeProblems());
@@ -208,7 +240,7 @@ std::string CommandSpec::Usage() const {
   std::string usage = name;
   for (const ArgumentSpec& argument : arguments) {
     usage += fmt::format(fmt::runtime(argument.required ? " <{}>" : " [{}]"), argument.name);
-    if (argument.kind == ArgumentSpec::Kind::kServices) usage += "...";
+    if (TakesAll(argument)) usage += "...";
   }
   for (const FlagSpec& flag : flags) {
     // What only writes an argument in another way is there already.

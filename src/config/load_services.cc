@@ -27,7 +27,6 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 // More service files than one machine runs; reading stops being quick somewhere above.
-constexpr std::size_t kMaxFiles = 1000;
 
 std::vector<std::string> Plain(std::vector<Placed> texts) {
   std::vector<std::string> plain;
@@ -100,35 +99,6 @@ std::string ReadBranch(Fields& fields) {
     fields.Problem("branch", branch->mark, fmt::format("{} is no name of a branch", Shown(branch->text)));
   }
   return branch->text;
-}
-
-std::map<std::string, std::string> ReadVariables(Fields& root) {
-  std::map<std::string, std::string> variables;
-  const Node* map = root.Find("env");
-  if (map == nullptr) return variables;
-  if (map->kind != Node::Kind::kMap) {
-    root.Problem("env", map->mark,
-                 fmt::format("expected a mapping (\"NAME: value\" lines), found {}", map->KindName()));
-    return variables;
-  }
-  // Values are not shown in problems: they may be secrets.
-  for (const Node& value : map->children) {
-    const std::string key = fmt::format("env.{}", base::EscapeControls(base::FirstRunes(value.key, 60)));
-    if (!IsVariableName(value.key)) {
-      root.Problem(key, value.key_mark, "is no name of a variable: letters, digits and \"_\", no digit first");
-    } else if (value.key.starts_with("SHIPMATE_")) {
-      root.Problem(key, value.key_mark, "names that start with SHIPMATE_ are reserved");
-    }
-    if (!value.IsText()) {
-      root.Problem(key, value.kind == Node::Kind::kNull ? value.key_mark : value.mark,
-                   value.kind == Node::Kind::kNull ? "has no value; write \"\" for empty text"
-                                                   : fmt::format("expected text, found {}", value.KindName()));
-    } else if (value.text.find('\0') != std::string::npos) {
-      root.Problem(key, value.mark, "contains a NUL character");
-    }
-    variables[value.key] = value.text;
-  }
-  return variables;
 }
 
 int ReadSignal(Fields& fields) {
@@ -228,39 +198,6 @@ void WarnOfDir(Fields& fields, const ServiceConfig& service, const std::string& 
   }
 }
 
-struct ServiceFile {
-  std::string file;
-  std::string name;
-};
-
-// The service files of `dir` in name order, or why they cannot be listed.
-std::expected<std::vector<ServiceFile>, std::string> ListFiles(const std::string& dir) {
-  std::vector<ServiceFile> files;
-  std::error_code error;
-  std::filesystem::directory_iterator entry(dir, error);
-  for (; !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
-    const std::string file = entry->path().filename().string();
-    std::string_view name = file;
-    if (name.ends_with(".yaml")) {
-      name.remove_suffix(5);
-    } else if (name.ends_with(".yml")) {
-      name.remove_suffix(4);
-    } else {
-      continue;
-    }
-    // ".#x" is the lock that Emacs lays beside a file being edited.
-    if (name.starts_with(".#")) continue;
-    std::error_code ignored;
-    if (entry->is_directory(ignored)) continue;
-    if (files.size() == kMaxFiles)
-      return std::unexpected(fmt::format("{}: more than {} service files", dir, kMaxFiles));
-    files.push_back({file, std::string(name)});
-  }
-  if (error) return std::unexpected(FailErrno(error.value(), dir).error().what);
-  std::ranges::sort(files, {}, &ServiceFile::file);
-  return files;
-}
-
 // `places`, where given, gets the services this one names.
 LoadResult<ServiceConfig> ReadService(const std::string& path, const std::string& name, std::string_view text,
                                       const std::string& base_dir, std::vector<Dependency>* places) {
@@ -329,14 +266,14 @@ LoadResult<ServiceConfig> ParseService(const std::string& path, const std::strin
 }
 
 LoadResult<std::vector<ServiceConfig>> LoadServices(const std::string& dir, const std::string& base_dir) {
-  const auto files = ListFiles(dir);
-  if (!files) return std::unexpected(Problems{"reading services dir: " + files.error()});
+  const auto files = ListSettings(dir);
+  if (!files) return std::unexpected(Problems{"reading services dir: " + files.error().what});
 
   Loaded<std::vector<ServiceConfig>> loaded;
   Problems problems;
   std::map<std::string, std::string> by_name;
   std::vector<Declared> declared;
-  for (const ServiceFile& entry : *files) {
+  for (const SettingsFile& entry : *files) {
     const std::string path = fmt::format("{}/{}", dir, entry.file);
     const std::string shown = base::EscapeControls(entry.file);
     if (!IsServiceName(entry.name)) {

@@ -139,6 +139,35 @@ void ReadLimits(Fields& root, ServiceConfig& service) {
 
 }  // namespace
 
+std::map<std::string, std::string> ReadVariables(Fields& fields) {
+  std::map<std::string, std::string> variables;
+  const Node* map = fields.Find("env");
+  if (map == nullptr) return variables;
+  if (map->kind != Node::Kind::kMap) {
+    fields.Problem("env", map->mark,
+                   fmt::format("expected a mapping (\"NAME: value\" lines), found {}", map->KindName()));
+    return variables;
+  }
+  // Values are not shown in problems: they may be secrets.
+  for (const Node& value : map->children) {
+    const std::string key = fmt::format("env.{}", base::EscapeControls(base::FirstRunes(value.key, 60)));
+    if (!IsVariableName(value.key)) {
+      fields.Problem(key, value.key_mark, "is no name of a variable: letters, digits and \"_\", no digit first");
+    } else if (value.key.starts_with("SHIPMATE_")) {
+      fields.Problem(key, value.key_mark, "names that start with SHIPMATE_ are reserved");
+    }
+    if (!value.IsText()) {
+      fields.Problem(key, value.kind == Node::Kind::kNull ? value.key_mark : value.mark,
+                     value.kind == Node::Kind::kNull ? "has no value; write \"\" for empty text"
+                                                     : fmt::format("expected text, found {}", value.KindName()));
+    } else if (value.text.find('\0') != std::string::npos) {
+      fields.Problem(key, value.mark, "contains a NUL character");
+    }
+    variables[value.key] = value.text;
+  }
+  return variables;
+}
+
 void ReadProcessKeys(Fields& fields, const std::string& base_dir, ServiceConfig& service) {
   ReadEnvFiles(fields, base_dir, service);
   ReadUser(fields, service);

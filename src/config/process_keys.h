@@ -3,12 +3,16 @@
 // The keys of a service file that say how its process runs, beyond what runs: variables from files, user, umask,
 // priorities, limits; and what follows when it ends.
 
+#include <map>
 #include <string>
 
 #include "config/config.h"
 #include "config/fields.h"
 
 namespace shipmate::config {
+
+/// `env:`, a mapping of variables to texts.
+std::map<std::string, std::string> ReadVariables(Fields& fields);
 
 /// Reads them into `service`, whose `dir` and `env` are read already: `env` wins over the files of `env_file`. Looks
 /// into those files and into the user database.

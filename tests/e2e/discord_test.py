@@ -225,6 +225,40 @@ class Record(OnDiscord):
         self.assertEqual((self.home.path / "state" / "history.db").read_bytes()[:7], b"this is")
 
 
+class Custom(OnDiscord):
+    """Commands of the user's own."""
+
+    def access(self):
+        commands = self.home.path / "cmd"
+        commands.mkdir()
+        (commands / "show.yaml").write_text(
+            "name: show\nhelp: Shows its arguments and environment\nrole: operator\n"
+            "run: [sh, -c, 'env; echo; for a; do echo \"[$a]\"; done', sh, \"{service}\", \"{args}\"]\n", encoding="utf-8")
+        (commands / "wipe.yaml").write_text(
+            "name: wipe\nhelp: Deletes something\nrole: admin\nconfirm: true\nrun: [rm, -v, here]\ndir: work\n"
+            "output: plain\n", encoding="utf-8")
+        return super().access() + "commands_dir: cmd\n"
+
+    def test_what_was_typed_is_an_argument_and_no_secret_is_there(self):
+        self.connect()
+        said = self.answer("!show echo 'a b' $(id) `id` ;")
+        self.assertTrue(said.replace("\u200b", "").endswith("[echo]\n[a b]\n[$(id)]\n[`id`]\n[;]\n```"), said)
+        self.assertNotIn("test-token", said)
+        self.assertNotIn("DISCORD_TOKEN", said)
+        self.assertIn("Shows its arguments", self.answer("!help"))
+        self.assertIn("Not allowed", self.answer("!show echo", author=STRANGER))
+
+    def test_what_asks_first_waits_for_a_yes(self):
+        here = self.home.path / "work" / "here"
+        here.touch()
+        self.connect()
+        code = re.search(r"`yes (\w+)`", self.answer("!wipe"))[1]
+        self.assertIn("nothing of yours", self.answer("!yes xxxx"))
+        self.assertTrue(here.exists())
+        self.assertIn("removed", self.answer(f"!yes {code}"))
+        self.assertFalse(here.exists())
+
+
 class Hostile(OnDiscord):
     """What people type to see what happens."""
 

@@ -11,6 +11,7 @@
 
 #include "chat/access.h"
 #include "chat/chat_notifier.h"
+#include "chat/custom_commands.h"
 #include "chat/hub.h"
 #include "chat/outbox.h"
 #include "chat/render.h"
@@ -51,7 +52,8 @@ class Bridge {
         notifier(outbox, machine.clock, "!"),
         confirmations(machine.clock, std::chrono::minutes(10)),
         verbs(chat::Verbs::BuiltIn()),
-        access(std::move(access)) {
+        access(std::move(access)),
+        custom({"BASE=base", "PATH=/usr/local/bin:/usr/bin:/bin"}, machine.clock) {
     machine.Start(std::move(services));
     machine.manager->SetNotifier(notifier);
     gate = std::make_unique<gate::DeployGate>(*machine.manager, notifier, confirmations);
@@ -62,6 +64,8 @@ class Bridge {
     MakeHub();
     outbox.Add(frontend);
   }
+  /// Adds commands of the user's own, whose programs get BASE=base.
+  void Custom(std::vector<config::CommandSpec> specs) { verbs.Add(std::move(specs)); }
   /// The hub anew, as after a restart.
   void MakeHub() {
     dispatcher = std::make_unique<chat::Dispatcher>(chat::Desk{.manager = *machine.manager,
@@ -70,6 +74,7 @@ class Bridge {
                                                                .access = access,
                                                                .clock = machine.clock,
                                                                .frontends = [this] { return health; },
+                                                               .custom = &custom,
                                                                .audit = audit.get(),
                                                                .unrecorded = ""});
     hub = std::make_unique<chat::Hub>(machine.loop.get_executor(), *dispatcher, outbox, "!");
@@ -124,8 +129,9 @@ class Bridge {
   chat::Outbox outbox;
   chat::ChatNotifier notifier;
   gate::ConfirmationTracker confirmations;
-  const chat::Verbs verbs;
+  chat::Verbs verbs;
   const chat::Access access;
+  chat::CustomCommands custom;
   std::vector<std::pair<std::string, chat::Health>> health;
   std::unique_ptr<store::Database> database;
   std::unique_ptr<history::Audit> audit;

@@ -31,7 +31,7 @@ TEST_CASE("the built-in table is whole") {
        {std::string("help"), std::string("status"), std::string("start"), std::string("stop"), std::string("restart"),
         std::string("logs"), std::string("pull"), std::string("deploy"), std::string("confirm"), std::string("cancel"),
         std::string("reload"), std::string("start-all"), std::string("stop-all"), std::string("list"),
-        std::string("count"), std::string("audit"), std::string("whoami")}) {
+        std::string("count"), std::string("audit"), std::string("whoami"), std::string("yes")}) {
     CAPTURE(name);
     REQUIRE(verbs.Find(name) != nullptr);
     CHECK_FALSE(verbs.Find(name)->help.empty());

@@ -231,7 +231,7 @@ TEST_CASE("names that are not safe everywhere") {
 TEST_CASE("more files than a machine has services") {
   const TempDir dir;
   for (int i = 0; i < 1001; ++i) dir.Write(std::to_string(i) + ".yaml", "");
-  CHECK(Bad(dir.Path()) == Problems{"reading services dir: " + dir.Path() + ": more than 1000 service files"});
+  CHECK(Bad(dir.Path()) == Problems{"reading services dir: " + dir.Path() + ": more than 1000 files of settings"});
 }
 
 TEST_CASE("what runs a service") {
