@@ -106,11 +106,22 @@ struct Abilities {
 /// Where a frontend hands in what people say.
 class Inbox {
  public:
+  /// What was typed longer ago than this while nobody listened is passed over in silence.
+  static constexpr std::chrono::minutes kMissedAge{15};
+
   virtual ~Inbox() = default;
   /// Takes the message and returns at once; if it is a command, the answer comes through the Outbox.
   virtual void Receive(Incoming incoming) = 0;
   /// For a frontend that shows answers itself, in order: the answer, or nullopt when it was no command.
   virtual Task<std::optional<Message>> Ask(Incoming incoming) = 0;
+  /// For a frontend that can look at what was said while it was away. The newest message read in `channel`: before this
+  /// run of the program, or by NoteSeen; "" when there is none, or it is not known.
+  virtual std::string LastSeen(const std::string& /*platform*/, const std::string& /*channel*/) { return ""; }
+  /// `message_id` is the newest message read in `channel`.
+  virtual void NoteSeen(const std::string& /*platform*/, const std::string& /*channel*/,
+                        const std::string& /*message_id*/) {}
+  /// A message of `at` that nobody read then. A command in it is not run: it is answered once, as missed.
+  virtual void Missed(Incoming /*incoming*/, base::WallTime /*at*/) {}
   /// Completions of an unfinished line: verbs, then services.
   virtual std::vector<std::string> Complete(const std::string& line) = 0;
 };

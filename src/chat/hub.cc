@@ -179,6 +179,48 @@ void Hub::AnswerInterrupted() {
   }
 }
 
+std::string Hub::LastSeen(const std::string& platform, const std::string& channel) {
+  history::Audit* audit = dispatcher_.GetDesk().audit;
+  if (audit == nullptr) return "";
+  const auto last = audit->LastSeen(platform, channel);
+  if (last) return *last;
+  LogError("what was read last is not known: " + last.error().what);
+  return "";
+}
+
+void Hub::NoteSeen(const std::string& platform, const std::string& channel, const std::string& message_id) {
+  history::Audit* audit = dispatcher_.GetDesk().audit;
+  if (audit == nullptr) return;
+  const auto noted = audit->NoteSeen(platform, channel, message_id);
+  if (!noted) LogError("what was read last is not recorded: " + noted.error().what);
+}
+
+void Hub::Missed(Incoming incoming, base::WallTime at) {
+  const Desk& desk = dispatcher_.GetDesk();
+  // Without a record it could be told again and again.
+  if (closed_ || desk.audit == nullptr || desk.clock.WallNow() - at > kMissedAge) return;
+  if (!std::holds_alternative<Command>(Parse(incoming))) return;
+  const auto begun = desk.audit->Begin({.platform = incoming.actor.platform,
+                                        .message_id = incoming.message_id,
+                                        .channel = incoming.channel,
+                                        .actor_id = incoming.actor.id,
+                                        .actor_name = incoming.actor.name,
+                                        .text = incoming.text,
+                                        .decision = "missed",
+                                        .result = "",
+                                        .at = {}});
+  if (!begun) {
+    LogError("a missed command is not recorded, and not answered: " + begun.error().what);
+    return;
+  }
+  if (*begun == history::Seen::kBefore) return;
+  LogInfo("command missed while offline, and not run: " + Described(incoming));
+  const Message answer =
+      Plain(fmt::format("missed while offline {} ago; not run", base::FormatDuration(desk.clock.WallNow() - at)));
+  Reply(incoming, answer);
+  Record(incoming, answer);
+}
+
 Task<Message> Hub::Perform(const Incoming& incoming, Judgement judged) {
   if (judged.decision != Decision::kAllowed) co_return std::move(judged.answer);
   const std::string verb = judged.spec->name;

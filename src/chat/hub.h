@@ -29,6 +29,9 @@ class Hub final : public Inbox {
 
   void Receive(Incoming incoming) override;
   Task<std::optional<Message>> Ask(Incoming incoming) override;
+  std::string LastSeen(const std::string& platform, const std::string& channel) override;
+  void NoteSeen(const std::string& platform, const std::string& channel, const std::string& message_id) override;
+  void Missed(Incoming incoming, base::WallTime at) override;
   /// Completions of the last word of `line`, each as the whole word: verbs for the first, then what the verb takes.
   std::vector<std::string> Complete(const std::string& line) override;
 

@@ -76,6 +76,21 @@ Result<std::vector<CommandRecord>> Audit::Unanswered() {
   return Read("WHERE result IS NULL ORDER BY id", {});
 }
 
+Result<void> Audit::NoteSeen(const std::string& platform, const std::string& channel, const std::string& message_id) {
+  return database_.Execute(
+      "INSERT INTO last_seen (platform, channel, message_id) VALUES (?, ?, ?)"
+      " ON CONFLICT (platform, channel) DO UPDATE SET message_id = excluded.message_id",
+      {platform, channel, message_id});
+}
+
+Result<std::string> Audit::LastSeen(const std::string& platform, const std::string& channel) {
+  std::string last;
+  const auto read = database_.Query("SELECT message_id FROM last_seen WHERE platform = ? AND channel = ?",
+                                    {platform, channel}, [&last](const store::Row& row) { last = row.Text(0); });
+  if (!read) return Fail(read.error());
+  return last;
+}
+
 Result<void> Audit::Tidy() {
   // Rows are added in the order of time, but for a clock that was set back.
   auto old = database_.Execute("DELETE FROM command WHERE at < ? AND result IS NOT NULL",

@@ -26,7 +26,7 @@ struct CommandRecord {
   std::string actor_id;
   std::string actor_name;
   std::string text;
-  /// "allowed", "refused: needs admin, has none", "not understood".
+  /// "allowed", "refused: needs admin, has none", "not understood", "missed".
   std::string decision;
   /// The first line of the answer; "" while there is none.
   std::string result;
@@ -57,6 +57,10 @@ class Audit {
   Result<std::vector<CommandRecord>> Latest(std::size_t count);
   /// The rows without a result, oldest first: what a run of the program before this one left.
   Result<std::vector<CommandRecord>> Unanswered();
+  /// Remembers the newest message read in a channel: what came after it was missed.
+  Result<void> NoteSeen(const std::string& platform, const std::string& channel, const std::string& message_id);
+  /// "" when nothing was ever read there.
+  Result<std::string> LastSeen(const std::string& platform, const std::string& channel);
   /// Drops what is beyond the limits. Begin does it from time to time.
   Result<void> Tidy();
 

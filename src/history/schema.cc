@@ -18,6 +18,12 @@ const std::vector<std::string>& Migrations() {
       " at INTEGER NOT NULL,"
       " UNIQUE (platform, message_id));"
       "CREATE INDEX command_unanswered ON command(id) WHERE result IS NULL",
+      // The newest message that was read in a channel.
+      "CREATE TABLE last_seen ("
+      " platform TEXT NOT NULL,"
+      " channel TEXT NOT NULL,"
+      " message_id TEXT NOT NULL,"
+      " PRIMARY KEY (platform, channel)) WITHOUT ROWID",
   };
   return migrations;
 }

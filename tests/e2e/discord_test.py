@@ -3,6 +3,7 @@
 import os
 import re
 import sys
+import time
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "doubles"))
@@ -257,6 +258,42 @@ class Custom(OnDiscord):
         self.assertTrue(here.exists())
         self.assertIn("removed", self.answer(f"!yes {code}"))
         self.assertFalse(here.exists())
+
+
+class Missed(OnDiscord):
+    """What is typed while the program is away."""
+
+    def test_commands_of_a_gap_are_not_run_late_and_answered_once(self):
+        program = self.connect()
+        pid = self.pid("echo")
+        self.double.say("good morning")
+        self.answer("!count")
+        program.signal(15)
+        program.wait()
+        missed = self.double.say("!stop echo")
+        talk = self.double.say("nobody there?")
+        role = self.double.say("!restart echo", author="220000000000000009", name="mallory")
+        silent = [talk, self.double.say("!stop echo", ago=3600), self.double.say("!stop echo", bot=True),
+                  self.double.say("!stop echo", channel=OTHER_CHANNEL), self.double.say("!stop echo", own=True)]
+        program = self.connect()
+        # What comes by an event meanwhile is no miss.
+        self.assertEqual(self.pid("echo"), pid)
+        for message in (missed, role):
+            replies = self.double.wait(lambda at=message: self.double.replies_to(at), "the answer to what was missed")
+            self.assertRegex(replies[0]["content"], r"^missed while offline \d+s ago; not run$")
+        self.assertTrue(alive(pid))
+        program.signal(15)
+        program.wait()
+        self.connect()
+        self.assertEqual(self.pid("echo"), pid)
+        looks = self.double.wait(lambda: [e for e in self.double.trace("rest") if e["method"] == "GET"
+                                          and e["path"].endswith(f"/{CHANNEL}/messages")][1:], "the second look back")
+        # It is judged once every event that could tell more must have come.
+        wait_for(lambda: time.monotonic() * 1000 > looks[0]["at_ms"] + 4000, "the look to be over")
+        self.answer("!list")
+        self.assertEqual([len(self.double.replies_to(message)) for message in (missed, role)], [1, 1])
+        for message in silent:
+            self.assertEqual(self.double.replies_to(message), [])
 
 
 class Hostile(OnDiscord):

@@ -2,11 +2,14 @@
 
 #include <fmt/format.h>
 
+#include <map>
 #include <optional>
 #include <random>
 #include <utility>
 
+#include "async/deadline.h"
 #include "async/latch.h"
+#include "async/spawn.h"
 #include "base/log.h"
 #include "net/tls.h"
 #include "net/url.h"
@@ -14,6 +17,7 @@
 #include "platforms/discord/dialect.h"
 #include "platforms/discord/gateway.h"
 #include "platforms/discord/rest.h"
+#include "platforms/discord/rest_codec.h"
 #include "platforms/discord/seen_ids.h"
 
 namespace shipmate::platforms::discord {
@@ -27,6 +31,10 @@ constexpr std::size_t kSeenLimit = 4096;
 constexpr std::chrono::minutes kNonceWindow(2);
 // A channel takes about one message or edit a second, bursts apart.
 constexpr std::chrono::milliseconds kEditInterval(2000);
+
+// An event is seldom later than a list by as much as a second.
+constexpr std::chrono::seconds kEventsComeWithin(3);
+constexpr std::chrono::seconds kJoinLimit(2);
 
 std::function<double()> MakeRandom() {
   return [engine = std::mt19937_64(std::random_device{}())]() mutable {
@@ -44,6 +52,7 @@ class DiscordFrontend final : public chat::Frontend, private GatewayEvents {
         clock_(clock),
         prefix_(std::move(prefix)),
         ready_(executor_),
+        catching_up_(executor_),
         seen_(kSeenLimit) {
     filter_.guild_id = config_.guild_id;
     for (const config::ChannelConfig& channel : config_.channels) filter_.channels.push_back(channel.id);
@@ -94,6 +103,8 @@ class DiscordFrontend final : public chat::Frontend, private GatewayEvents {
     inbox_ = &inbox;
     auto ended = co_await gateway_->Run();
     inbox_ = nullptr;
+    catching_up_.Cancel();
+    co_await catching_up_.Join(kJoinLimit);
     failure_ = ended.error();
     ready_.Set();
     co_return ended;
@@ -139,7 +150,10 @@ class DiscordFrontend final : public chat::Frontend, private GatewayEvents {
   void OnOnline() override { ready_.Set(); }
 
   void OnEvent(Codec& codec, const Frame& frame) override {
-    if (frame.ready) filter_.own_id = frame.ready->user_id;
+    if (frame.ready) {
+      filter_.own_id = frame.ready->user_id;
+      CatchUpEverywhere();
+    }
     if (frame.type == "MESSAGE_CREATE") OnMessage(codec, frame);
   }
 
@@ -155,7 +169,52 @@ class DiscordFrontend final : public chat::Frontend, private GatewayEvents {
       WarnOfEmptyMessages(message->incoming.channel);
       return;
     }
+    Note(message->incoming.channel, message->incoming.message_id);
     inbox_->Receive(std::move(message->incoming));
+  }
+
+  void Note(const std::string& channel, const std::string& id) {
+    std::string& newest = newest_[channel];
+    if (!IsLaterId(id, newest)) return;
+    newest = id;
+    inbox_->NoteSeen(Name(), channel, id);
+  }
+
+  // A new session has no past: what was said between the last one and this comes by no event.
+  void CatchUpEverywhere() {
+    if (inbox_ == nullptr) return;
+    for (const std::string& channel : filter_.channels) {
+      std::string last = inbox_->LastSeen(Name(), channel);
+      if (last.empty()) {
+        inbox_->NoteSeen(Name(), channel, FirstIdOf(clock_.WallNow()));
+      } else {
+        catching_up_.Spawn("discord catch-up", CatchUp(channel, std::move(last)));
+      }
+    }
+  }
+
+  Task<void> CatchUp(std::string channel, std::string last) {
+    const auto latest = co_await rest_->LatestMessages(channel);
+    if (!latest) {
+      if (latest.error().code != Errc::kCancelled) LogWarn("discord: " + latest.error().what);
+      co_return;
+    }
+    // What was posted since the session began comes by an event as well, and was not missed.
+    co_await async::Sleep(kEventsComeWithin);
+    // Lists do not tell the server; the channel is one of ours.
+    MessageFilter filter = filter_;
+    filter.guild_id.clear();
+    Codec codec;
+    for (const std::string& text : *latest) {
+      const auto frame = codec.Decode(R"({"op":0,"t":"MESSAGE_CREATE","d":)" + text + "}");
+      auto message = frame ? codec.Read(frame->data, filter) : Result<ReadMessage>(ReadMessage());
+      if (!message || message->kind != ReadMessage::Kind::kForUs || inbox_ == nullptr) continue;
+      const std::string id = message->incoming.message_id;
+      const auto at = TimeOfId(id);
+      if (!at || !IsLaterId(id, last) || !seen_.Add(id)) continue;
+      Note(channel, id);
+      inbox_->Missed(std::move(message->incoming), *at);
+    }
   }
 
   void WarnOfEmptyMessages(const std::string& channel) {
@@ -179,8 +238,10 @@ class DiscordFrontend final : public chat::Frontend, private GatewayEvents {
 
   chat::Inbox* inbox_ = nullptr;  // while Run runs
   async::Event ready_;
+  async::TaskGroup catching_up_;
   MessageFilter filter_;
   SeenIds seen_;
+  std::map<std::string, std::string> newest_;  // by channel: the newest message read in this run
   bool warned_of_empty_ = false;
   std::optional<Error> failure_;
 };

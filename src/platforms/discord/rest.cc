@@ -47,11 +47,6 @@ std::string Described(unsigned status, const ApiError& error) {
   return fmt::format("status {}, code {}{}{}", status, error.code, error.message.empty() ? "" : ": ", error.message);
 }
 
-// Ids grow with time; they are numbers of up to 64 bits.
-bool IsLater(const std::string& id, const std::string& than) {
-  return id.size() != than.size() ? id.size() > than.size() : id > than;
-}
-
 // Rounded up, so that the time has come after the wait.
 milliseconds Until(SteadyTime at, SteadyTime now) {
   return std::chrono::ceil<milliseconds>(at - now);
@@ -264,7 +259,7 @@ Task<Result<std::optional<chat::Posted>>> Rest::FindMessage(chat::Doubt doubt, s
     const auto messages = response->status == 200 ? DecodeMessages(response->body) : std::nullopt;
     if (!messages) co_return Fail(Errc::kProtocol, what + ": " + Described(response->status, error));
     for (const ListedMessage& message : *messages) {
-      if (IsLater(message.id, after)) after = message.id;
+      if (IsLaterId(message.id, after)) after = message.id;
       const bool same = SameText(message.content, doubt.outgoing.text) || SameText(message.content, shorter);
       const bool answers_other = !message.reply_to.empty() && message.reply_to != doubt.outgoing.reply_to;
       if (message.author_id == own_id && same && !answers_other) co_return chat::Posted{.id = message.id};
@@ -272,6 +267,23 @@ Task<Result<std::optional<chat::Posted>>> Rest::FindMessage(chat::Doubt doubt, s
     if (messages->size() < kPage) break;
   }
   co_return std::optional<chat::Posted>();
+}
+
+Task<Result<std::vector<std::string>>> Rest::LatestMessages(std::string channel) {
+  const std::string what = fmt::format("looking for messages missed in Discord channel {}", channel);
+  Call call{.route = {.name = "GET /channels/{}/messages", .major = channel},
+            .what = what,
+            .method = "GET",
+            .path = fmt::format("/channels/{}/messages?limit={}", net::PercentEncode(channel), kPage),
+            .patience = options_.short_patience};
+  const auto response = co_await Perform(std::move(call));
+  if (!response) co_return Fail(response.error());
+  if (response->status == 200) {
+    if (auto messages = SplitMessages(response->body)) co_return *std::move(messages);
+  }
+  const bool refused = response->status == 403 || response->status == 404;
+  co_return Fail(refused ? Errc::kRefused : Errc::kProtocol,
+                 what + ": " + Described(response->status, DecodeApiError(response->body)));
 }
 
 std::optional<Error> Rest::RememberedRefusal(const std::string& channel) {

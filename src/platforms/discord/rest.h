@@ -10,6 +10,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "async/task.h"
 #include "base/clock.h"
@@ -57,6 +58,9 @@ class Rest {
   Task<Result<chat::Posted>> CreateMessage(chat::Outgoing outgoing);
   /// Errors as of CreateMessage; kNotFound when the message is gone.
   Task<Result<void>> EditMessage(chat::Revision revision);
+  /// The latest messages of the channel, a hundred at most, oldest first, as SplitMessages gives them. kRefused as of
+  /// FindMessage.
+  Task<Result<std::vector<std::string>>> LatestMessages(std::string channel);
   /// Looks through what `own_id` posted in the channel after `doubt.after` or, without that, since `doubt.since`.
   /// Discord does not keep nonces: it is the text that is looked for. A channel's history may be read only with a right
   /// of its own: without it kRefused.

@@ -22,6 +22,8 @@ using std::chrono::milliseconds;
 constexpr double kLongestSeconds = 24.0 * 60 * 60;
 constexpr std::size_t kMessageRunes = 200;
 constexpr std::size_t kNonceLength = 25;
+// 2015-01-01, where the time in an id begins (Discord, Snowflakes).
+constexpr std::int64_t kEpochMs = 1420070400000;
 
 std::optional<milliseconds> Seconds(double seconds) {
   if (!std::isfinite(seconds) || seconds < 0) return std::nullopt;
@@ -176,12 +178,33 @@ std::optional<std::vector<ListedMessage>> DecodeMessages(std::string_view body) 
   return messages;
 }
 
+std::optional<std::vector<std::string>> SplitMessages(std::string_view body) {
+  dom::parser parser;
+  dom::array list;
+  if (parser.parse(body.data(), body.size()).get_array().get(list) != simdjson::SUCCESS) return std::nullopt;
+  std::vector<std::string> messages;
+  for (const dom::element element : list) messages.push_back(simdjson::minify(element));
+  // Discord lists the newest first.
+  std::ranges::reverse(messages);
+  return messages;
+}
+
 bool SameText(std::string_view content, std::string_view text) {
   return Comparable(content) == Comparable(text);
 }
 
+bool IsLaterId(const std::string& id, const std::string& than) {
+  return id.size() != than.size() ? id.size() > than.size() : id > than;
+}
+
+std::optional<base::WallTime> TimeOfId(std::string_view id) {
+  std::uint64_t number = 0;
+  const auto [end, error] = std::from_chars(id.data(), id.data() + id.size(), number);
+  if (error != std::errc() || end != id.data() + id.size()) return std::nullopt;
+  return base::WallTime(milliseconds(static_cast<std::int64_t>(number >> 22U) + kEpochMs));
+}
+
 std::string FirstIdOf(base::WallTime time) {
-  constexpr std::int64_t kEpochMs = 1420070400000;  // 2015-01-01
   const auto ms = std::chrono::floor<milliseconds>(time.time_since_epoch()).count() - kEpochMs;
   return std::to_string(static_cast<std::uint64_t>(std::max<std::int64_t>(ms, 0)) << 22U);
 }

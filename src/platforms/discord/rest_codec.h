@@ -39,11 +39,18 @@ struct ListedMessage {
 };
 /// nullopt when `body` is no list of messages.
 std::optional<std::vector<ListedMessage>> DecodeMessages(std::string_view body);
+/// The messages of such a list as JSON texts, the oldest first, each as MESSAGE_CREATE would bring it but for its
+/// server and the author's roles there, which lists do not tell; nullopt when `body` is none.
+std::optional<std::vector<std::string>> SplitMessages(std::string_view body);
 /// Whether `content`, as Discord keeps it, is `text`, as it was sent: white space and invisible characters, which
 /// Discord takes away here and there, do not count.
 bool SameText(std::string_view content, std::string_view text);
 /// The lowest id that a message of `time` can have (Discord, Snowflakes).
 std::string FirstIdOf(base::WallTime time);
+/// Whether a message of `id` was posted after one of `than`: ids are numbers of up to 64 bits that grow with time.
+bool IsLaterId(const std::string& id, const std::string& than);
+/// When a message was posted, by its id; nullopt for what is no id.
+std::optional<base::WallTime> TimeOfId(std::string_view id);
 
 /// At most 25 characters, the same for the same event and channel after a restart too: Discord posts a message of one
 /// nonce once (Discord, Create Message, enforce_nonce).

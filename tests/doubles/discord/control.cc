@@ -33,7 +33,9 @@ net::HttpResponse Say(World& world, const json::object& body) {
   if (Flag(body, "bot")) author["bot"] = true;
   if (Flag(body, "own")) author = world.BotUser();
   const std::string channel = Text(body, "channel", world.settings.channels.front());
-  json::object message = world.MakeMessage(channel, author, Text(body, "content", ""));
+  std::int64_t ago = 0;
+  Take(body, "ago", ago);
+  json::object message = world.MakeMessage(channel, author, Text(body, "content", ""), std::chrono::seconds(ago));
   if (Flag(body, "webhook")) message["webhook_id"] = "990000000000000009";
   if (const auto* extra = body.if_contains("extra")) {
     for (const auto& [name, value] : extra->as_object()) message[name] = value;

@@ -6,7 +6,8 @@
 namespace shipmate::doubles::discord {
 
 /// The test's side: what people say, what goes wrong, and what was seen. All under /control/, JSON in and out:
-///   POST say {channel, content, author?, name?, bot?, webhook?, id?, type?, extra?}  a message; answers {id}
+///   POST say {channel, content, author?, name?, bot?, webhook?, ago?, extra?}  a message, of now or `ago` seconds
+///             before; answers {id}
 ///   POST repeat {id}                      the same MESSAGE_CREATE once more
 ///   POST interact {name, options?, channel?}  an interaction; answers {id, token}
 ///   POST dispatch {t, d}                  any event

@@ -305,6 +305,9 @@ net::HttpResponse Rest::ListMessages(const std::string& channel, const std::stri
   for (auto message = found.rbegin(); message != found.rend(); ++message) {
     json::object body = (*message)->body;
     body.erase("nonce");
+    // Lists tell neither the server nor the author's part in it (Discord, Get Channel Messages).
+    body.erase("guild_id");
+    body.erase("member");
     list.push_back(std::move(body));
   }
   return Json(200, list);

@@ -62,8 +62,17 @@ void World::Dispatch(const std::string& type, const json::object& data) {
   }
 }
 
-json::object World::MakeMessage(const std::string& channel, const json::object& author, const std::string& content) {
-  json::object message{{"id", NextId()},
+std::string World::NextId(std::chrono::seconds ago) {
+  constexpr std::chrono::milliseconds kEpoch(1420070400000);
+  const auto now = std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch());
+  // The lower bits count, so that two ids of one millisecond are in their order.
+  const auto time = static_cast<std::uint64_t>((now - kEpoch - ago).count());
+  return std::to_string((time << 22U) + (++ids_ & 0x3FFFFFU));
+}
+
+json::object World::MakeMessage(const std::string& channel, const json::object& author, const std::string& content,
+                                std::chrono::seconds ago) {
+  json::object message{{"id", NextId(ago)},
                        {"type", 0},
                        {"channel_id", channel},
                        {"author", author},

@@ -110,19 +110,21 @@ class World {
   std::function<void(std::uint16_t)> close_sockets;
   std::function<void(const json::object&)> send_raw;
 
-  std::string NextId() { return std::to_string(next_id_++); }
+  /// An id of now, or of `ago` before, as Discord makes them: the time from 2015 on in its upper bits.
+  std::string NextId(std::chrono::seconds ago = {});
   json::object BotUser() const;
   static json::object PersonUser(const std::string& id, const std::string& name);
   /// Gives the event to every session whose intents want it, on its current socket, and keeps it for a resume.
   void Dispatch(const std::string& type, const json::object& data);
   /// A message in a channel, as an event to all; content is blanked for sessions without the privileged intent, as
   /// Discord does.
-  json::object MakeMessage(const std::string& channel, const json::object& author, const std::string& content);
+  json::object MakeMessage(const std::string& channel, const json::object& author, const std::string& content,
+                           std::chrono::seconds ago = {});
   void Trace(json::object entry);
   std::string GatewayUrl() const { return (secure ? "wss://" : "ws://") + public_host; }
 
  private:
-  std::uint64_t next_id_ = 1400000000000001000;
+  std::uint64_t ids_ = 0;
 };
 
 }  // namespace shipmate::doubles::discord

@@ -114,6 +114,31 @@ TEST_CASE("a command runs without a record, and its answer says so") {
   CHECK(bridge.Say("!audit").starts_with("the audit trail cannot be read: database "));
 }
 
+TEST_CASE("what was typed while nobody listened is answered once and not run; talk and what is long past are not") {
+  Bridge bridge({Sleeper("api")}, tests::TwoChannels(), AliceAndBob(), Recording::kOn);
+  const auto ago = [&](std::chrono::seconds time) { return bridge.machine.clock.WallNow() - time; };
+  bridge.hub->Missed(From("42", "alice", "!start api", "1"), ago(std::chrono::seconds(240)));
+  bridge.hub->Missed(From("42", "alice", "!start api", "1"), ago(std::chrono::seconds(240)));
+  bridge.hub->Missed(From("42", "alice", "good morning", "2"), ago(std::chrono::seconds(240)));
+  bridge.hub->Missed(From("42", "alice", "!start api", "3"), ago(std::chrono::minutes(16)));
+  REQUIRE(bridge.Hears("missed while offline 4m ago; not run"));
+  bridge.machine.Settle();
+  REQUIRE(bridge.frontend.sent.size() == 1);
+  CHECK(bridge.frontend.sent[0].reply_to == "1");
+  CHECK(bridge.machine.Pid("api") == 0);
+  CHECK(bridge.audit->Latest(1)->front().decision == "missed");
+  // It does not run when it is delivered after all.
+  CHECK(bridge.Hear(From("42", "alice", "!start api", "1")).empty());
+  CHECK(bridge.machine.Pid("api") == 0);
+
+  CHECK(bridge.hub->LastSeen("discord", "ops").empty());
+  bridge.hub->NoteSeen("discord", "ops", "77");
+  bridge.hub->NoteSeen("discord", "ops", "78");
+  CHECK(bridge.hub->LastSeen("discord", "ops") == "78");
+  CHECK(bridge.hub->LastSeen("discord", "other").empty());
+  CHECK(bridge.hub->LastSeen("mattermost", "ops").empty());
+}
+
 TEST_CASE("whoami tells the id and the role") {
   config::AccessConfig access = AliceAndBob();
   config::AccessGrant web;

@@ -167,6 +167,32 @@ TEST_CASE("error bodies") {
   CHECK(DecodeApiError("<html>secret</html>").message.empty());
 }
 
+TEST_CASE("a list of messages, oldest first, each as text") {
+  CHECK_FALSE(SplitMessages("{}").has_value());
+  CHECK_FALSE(SplitMessages("[{]").has_value());
+  CHECK(SplitMessages("[]")->empty());
+  const auto messages = SplitMessages(R"([ {"id" : "2", "content":"\u00e9\n\"x\""}, {"id":"1"} ])");
+  REQUIRE(messages.has_value());
+  REQUIRE(messages->size() == 2);
+  CHECK(messages->at(0) == R"({"id":"1"})");
+  CHECK(messages->at(1) == "{\"id\":\"2\",\"content\":\"\u00e9\\n\\\"x\\\"\"}");
+}
+
+TEST_CASE("an id tells its time, and which is later") {
+  // The example of Discord's reference.
+  const auto time = TimeOfId("175928847299117063");
+  REQUIRE(time.has_value());
+  CHECK(std::chrono::floor<std::chrono::milliseconds>(time->time_since_epoch()).count() == 1462015105796);
+  CHECK(FirstIdOf(*time) == "175928847298985984");
+  CHECK_FALSE(TimeOfId("").has_value());
+  CHECK_FALSE(TimeOfId("12x").has_value());
+  CHECK_FALSE(TimeOfId("99999999999999999999").has_value());
+  CHECK(IsLaterId("10", "9"));
+  CHECK(IsLaterId("12", "11"));
+  CHECK_FALSE(IsLaterId("11", "11"));
+  CHECK(IsLaterId("1", ""));
+}
+
 TEST_CASE("mutated answers never crash") {
   std::mt19937 random(7);
   int objects = 0;
