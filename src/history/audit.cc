@@ -96,8 +96,17 @@ Result<void> Audit::Tidy() {
   auto old = database_.Execute("DELETE FROM command WHERE at < ? AND result IS NOT NULL",
                                {Nanoseconds(clock_.WallNow() - limits_.age)});
   if (!old) return old;
-  return database_.Execute("DELETE FROM command WHERE id <= (SELECT max(id) FROM command) - ?",
-                           {static_cast<std::int64_t>(limits_.rows)});
+  // Counted apart, so that nobody drives out what was done by asking for what he may not.
+  const std::vector<store::Value> beyond = {static_cast<std::int64_t>(limits_.rows)};
+  auto ran = database_.Execute(
+      "DELETE FROM command WHERE decision = 'allowed' AND id <="
+      " (SELECT id FROM command WHERE decision = 'allowed' ORDER BY id DESC LIMIT 1 OFFSET ?)",
+      beyond);
+  if (!ran) return ran;
+  return database_.Execute(
+      "DELETE FROM command WHERE decision <> 'allowed' AND id <="
+      " (SELECT id FROM command WHERE decision <> 'allowed' ORDER BY id DESC LIMIT 1 OFFSET ?)",
+      beyond);
 }
 
 }  // namespace shipmate::history

@@ -37,6 +37,7 @@ struct CommandRecord {
 /// What is kept.
 struct AuditLimits {
   std::chrono::hours age{std::chrono::days(365)};
+  /// Of commands that ran, and as many of those that did not.
   std::size_t rows = 50'000;
 };
 

@@ -118,6 +118,23 @@ TEST_CASE("the trail is bounded by age and count") {
   CHECK(latest->front().message_id == "5");
 }
 
+TEST_CASE("who is refused cannot drive out what others did") {
+  const auto database = Open();
+  FakeClock clock;
+  Audit audit(*database, clock, nullptr, {.age = std::chrono::hours(24), .rows = 3});
+  REQUIRE(audit.Begin(Stop("done")).has_value());
+  for (int i = 0; i < 20; ++i) {
+    CommandRecord refused = Stop(std::to_string(i));
+    refused.decision = "refused: needs operator, has none";
+    REQUIRE(audit.Begin(refused).has_value());
+  }
+  REQUIRE(audit.Tidy().has_value());
+  const auto latest = audit.Latest(10);
+  REQUIRE(latest->size() == 4);
+  CHECK(latest->front().message_id == "19");
+  CHECK(latest->back().message_id == "done");
+}
+
 TEST_CASE("T-12: a known secret is not written") {
   const auto database = Open();
   FakeClock clock;
