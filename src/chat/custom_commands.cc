@@ -93,8 +93,8 @@ Message ProgramAnswer(const config::CommandSpec& spec, const Result<os::CommandR
   return message;
 }
 
-CustomCommands::CustomCommands(std::vector<std::string> environment, const base::Clock& clock)
-    : environment_(std::move(environment)), clock_(clock) {}
+CustomCommands::CustomCommands(std::vector<std::string> environment, const base::Clock& clock, std::string prefix)
+    : environment_(std::move(environment)), clock_(clock), prefix_(std::move(prefix)) {}
 
 Task<Message> CustomCommands::Perform(const config::CommandSpec& spec, Bound arguments, Actor actor,
                                       std::string channel) {
@@ -116,9 +116,10 @@ Message CustomCommands::Ask(const config::CommandSpec& spec, Bound arguments, co
                         .actor_id = actor.id,
                         .channel = channel,
                         .until = clock_.Now() + kAnswerLimit});
+  const std::string prefix = actor.platform == "console" ? "" : prefix_;
   Message message;
   message.headline.Bold(spec.name).Plain(" asks first. To run ").Code(Shorten(words, kLongestShown));
-  message.headline.Plain(", answer ").Code("yes " + questions_.back().code);
+  message.headline.Plain(", answer ").Code(prefix + "yes " + questions_.back().code);
   message.headline.Plain(" within " + base::FormatDuration(kAnswerLimit) + ".");
   return message;
 }

@@ -34,8 +34,9 @@ class CustomCommands {
   /// Questions that wait at a time; the oldest gives way.
   static constexpr std::size_t kMostQuestions = 100;
 
-  /// `environment` is what every program gets, "NAME=value" each: without our secrets. REQUIRES: `clock` outlives it.
-  CustomCommands(std::vector<std::string> environment, const base::Clock& clock);
+  /// `environment` is what every program gets, "NAME=value" each: without our secrets. `prefix` is what a command
+  /// starts with in a channel, for the questions. REQUIRES: `clock` outlives it.
+  CustomCommands(std::vector<std::string> environment, const base::Clock& clock, std::string prefix);
 
   /// Runs the program of `spec`, or asks first where that is wanted. REQUIRES: `spec` has one and outlives it; `actor`
   /// may use it.
@@ -59,6 +60,7 @@ class CustomCommands {
 
   std::vector<std::string> environment_;
   const base::Clock& clock_;
+  std::string prefix_;
   std::vector<Question> questions_;
 };
 

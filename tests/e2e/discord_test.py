@@ -253,7 +253,7 @@ class Custom(OnDiscord):
         here = self.home.path / "work" / "here"
         here.touch()
         self.connect()
-        code = re.search(r"`yes (\w+)`", self.answer("!wipe"))[1]
+        code = re.search(r"`!yes (\w+)`", self.answer("!wipe"))[1]
         self.assertIn("nothing of yours", self.answer("!yes xxxx"))
         self.assertTrue(here.exists())
         self.assertIn("removed", self.answer(f"!yes {code}"))

@@ -53,7 +53,7 @@ class Bridge {
         confirmations(machine.clock, std::chrono::minutes(10)),
         verbs(chat::Verbs::BuiltIn()),
         access(std::move(access)),
-        custom({"BASE=base", "PATH=/usr/local/bin:/usr/bin:/bin"}, machine.clock) {
+        custom({"BASE=base", "PATH=/usr/local/bin:/usr/bin:/bin"}, machine.clock, "!") {
     machine.Start(std::move(services));
     machine.manager->SetNotifier(notifier);
     gate = std::make_unique<gate::DeployGate>(*machine.manager, notifier, confirmations);

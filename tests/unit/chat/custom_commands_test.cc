@@ -132,9 +132,9 @@ TEST_CASE("what asks first runs once, for who gave it, where he gave it, within 
   const auto code = [&] {
     const std::string said = bridge.Say("!wipe '/a b'");
     CHECK(said.starts_with("**wipe** asks first. To run `sh -c \"for a; "));
-    CHECK(said.contains("\"/a b\"`, answer `yes "));
+    CHECK(said.contains("\"/a b\"`, answer `!yes "));
     CHECK(said.ends_with("` within 2m."));
-    return said.substr(said.find("`yes ") + 5, 4);
+    return said.substr(said.find("`!yes ") + 6, 4);
   };
   const std::string first = code();
   CHECK(bridge.Say("!yes " + first, "other").starts_with("nothing of yours waits here for \"yes " + first));
