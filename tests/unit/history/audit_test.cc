@@ -9,7 +9,6 @@
 
 using namespace shipmate;
 using history::Audit;
-using history::AuditLimits;
 using history::CommandRecord;
 using history::Seen;
 using shipmate::tests::FakeClock;
