@@ -39,6 +39,9 @@ struct Incoming {
   /// It was addressed to the bot (mention, direct message, console line): a prefix is not needed. The mention itself
   /// has been taken out of `text`.
   bool addressed = false;
+  /// It was said while the platform could not be heard, and so long ago that a command in it must not be run: it is
+  /// answered so.
+  bool missed = false;
 };
 
 /// A file that goes with a message. The name is ours: letters, digits, '-', '_' and '.' only.

@@ -47,6 +47,8 @@ struct MattermostConfig {
   std::string url;
   /// "team/channel-name" or a 26-character id.
   std::string channel;
+  /// PEM file of the only roots to trust; empty = the system's.
+  std::string ca_file;
   bool operator==(const MattermostConfig&) const = default;
 };
 

@@ -181,7 +181,7 @@ std::optional<DiscordConfig> ReadDiscord(Fields& root, const std::string& base) 
   return discord;
 }
 
-std::optional<MattermostConfig> ReadMattermost(Fields& root) {
+std::optional<MattermostConfig> ReadMattermost(Fields& root, const std::string& base) {
   auto fields = root.Section("mattermost");
   if (!fields) return std::nullopt;
   MattermostConfig mattermost;
@@ -203,6 +203,7 @@ std::optional<MattermostConfig> ReadMattermost(Fields& root) {
     }
     mattermost.channel = text;
   }
+  mattermost.ca_file = ReadPath(*fields, "ca_file", base, "");
   RefuseToken(*fields, "MATTERMOST_TOKEN");
   fields->Finish();
   return mattermost;
@@ -234,7 +235,7 @@ Config ReadConfig(const Node& root, const std::string& base, Report& report) {
   config.stop_on_exit = fields.Switch("stop_on_exit").value_or(config.stop_on_exit);
   config.access = ReadAccess(fields);
   config.discord = ReadDiscord(fields, base);
-  config.mattermost = ReadMattermost(fields);
+  config.mattermost = ReadMattermost(fields, base);
   config.webhook = ReadWebhook(fields, base);
   config.dashboard = ReadDashboard(fields);
   if (const Node* matrix = fields.Find("matrix")) {

@@ -16,8 +16,8 @@ from pathlib import Path
 HERE = Path(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, str(HERE / ".." / "doubles"))
 sys.path.insert(0, str(HERE / ".." / "e2e"))
-from fake_mattermost import ALICE, BOB, BOT, CHANNEL, DIRECT, SECRET_CHANNEL, FakeMattermost  # noqa: E402
-from harness import wait_for  # noqa: E402
+from fake_mattermost import BOT, CHANNEL, DIRECT, SECRET_CHANNEL, FakeMattermost  # noqa: E402
+from harness import Home, Program, wait_for  # noqa: E402
 
 MODULES = Path(os.environ.get("SHIPMATE_NODE_MODULES", str(HERE / "node_modules")))
 NODE = MODULES / "node" / "bin" / "node"
@@ -64,6 +64,19 @@ class NodeClient:
             self.process.wait()
         self.reader.join(timeout=10)
         self.process.stdout.close()
+
+
+class ShipmateClient:
+    """Ours: the built program with one service, on the double."""
+
+    def __init__(self, double):
+        self.home = Home(f"mattermost:\n  url: {double.url}\n  channel: ops/deploys\n  ca_file: {double.ca}\n")
+        self.home.process("echo", "while :; do echo tick; sleep 1; done")
+        self.program = Program(self.home, environment={"MATTERMOST_TOKEN": "test-token"}, interactive=False)
+
+    def close(self):
+        self.program.close()
+        self.home.remove()
 
 
 class Conformance:
@@ -306,6 +319,30 @@ class Hubot(Conformance, unittest.TestCase):
         self.double.wait(lambda: self.double.connected() not in ([], [first]), "another connection")
         wait_for(lambda: len(client.has("hello")) == 2, "the second hello")
         self.answered(self.double.say("!status echo"))
+
+
+class Ours(Resuming, unittest.TestCase):
+    def make_client(self):
+        return ShipmateClient(self.double)
+
+    def run_client(self):
+        client = super().run_client()
+        self.double.wait(self.double.posts, "the notice of the service's start")
+        return client
+
+    def test_a_loss_of_unknown_size_is_made_up_by_rest(self):
+        self.run_client()
+        self.answered(self.double.say("!status echo"))
+        self.double.go_down()
+        missed = self.double.say("!status echo", quiet=True)
+        self.double.listen()
+        self.assertEqual(len(self.answered(missed)), 1)
+
+    def test_a_revoked_session_is_found_by_its_ping(self):
+        client = self.run_client()
+        self.double.revoke()
+        wait_for(lambda: "refuses the token (401)" in client.program.stderr(), "the words", 90)
+        self.assertEqual(client.program.stderr().count("refuses the token (401)"), 1)
 
 
 if __name__ == "__main__":

@@ -147,6 +147,7 @@ class FakeMattermost:
         self.rules, self.notes, self.pings = [], [], []
         self.refuse_upgrade, self.skip_next = None, 0
         self.clock = int(time.time() * 1000)
+        self.clock_ahead = 0                   # of the machine's, in milliseconds
         self.began = time.monotonic()
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(certificate, key)
@@ -202,7 +203,14 @@ class FakeMattermost:
 
     def close(self):
         self.go_down()
-        self._call(lambda: self.loop.call_later(0.1, self.loop.stop))
+
+        async def end():
+            tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        self._await(end())
+        self.loop.call_soon_threadsafe(self.loop.stop)
         self.thread.join(timeout=10)
         if not self.thread.is_alive():
             self.loop.close()
@@ -320,7 +328,7 @@ class FakeMattermost:
 
     def _now(self):
         """The server's clock; no two posts share a millisecond."""
-        self.clock = max(self.clock + 1, int(time.time() * 1000))
+        self.clock = max(self.clock + 1, int(time.time() * 1000) + self.clock_ahead)
         return self.clock
 
     @staticmethod
@@ -496,7 +504,8 @@ class FakeMattermost:
         if web_socket.token not in self.tokens:
             return fail(401, "api.web_socket_router.not_authenticated.app_error")
         if action == "ping":
-            return succeed({"text": "pong", "version": VERSION, "server_time": int(time.time() * 1000), "node_id": ""})
+            return succeed({"text": "pong", "version": VERSION, "server_time": int(time.time() * 1000) + self.clock_ahead,
+                            "node_id": ""})
         if action in ("user_typing", "get_statuses", "get_statuses_by_ids", "presence", "user_update_active_status"):
             return succeed({})
         return fail(500, "api.web_socket_router.bad_action.app_error")

@@ -61,6 +61,7 @@ TEST_CASE("a config with every key: every field is as written") {
                                      "mattermost:\n"
                                      "  url: https://chat.example/\n"
                                      "  channel: myteam/ops\n"
+                                     "  ca_file: own.pem\n"
                                      "webhook:\n"
                                      "  port: 8080\n"
                                      "dashboard:\n"
@@ -83,7 +84,8 @@ TEST_CASE("a config with every key: every field is as written") {
       .api_url = "http://127.0.0.1:8000/api",
       .gateway_url = "wss://gateway.example",
       .ca_file = dir / "ca.pem"};
-  expected.mattermost = MattermostConfig{.url = "https://chat.example", .channel = "myteam/ops"};
+  expected.mattermost =
+      MattermostConfig{.url = "https://chat.example", .channel = "myteam/ops", .ca_file = dir / "own.pem"};
   expected.webhook = WebhookConfig{.address = "127.0.0.1", .port = 8080, .port_alone = true};
   expected.dashboard = DashboardConfig{.port = 65535};
   CHECK(loaded.value == expected);
