@@ -2,6 +2,8 @@
 
 import os
 import re
+import shutil
+import subprocess
 import sys
 import unittest
 
@@ -146,6 +148,20 @@ class Mattermost(E2ETest):
         self.double.wait(lambda: self.double.replies_to(post), "the answer")
         self.answer("!status echo")
         self.assertEqual(len(self.double.replies_to(post)), 1)
+
+    @unittest.skipUnless(shutil.which("curl"), "needs curl")
+    def test_the_smoke_script_of_the_docs(self):
+        script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "docs", "mattermost_smoke.sh")
+
+        def run(token):
+            return subprocess.run(["sh", script, self.double.url + "/", "ops/deploys", str(self.double.ca)], check=False,
+                                  capture_output=True, text=True, timeout=60,
+                                  env={**os.environ, "MATTERMOST_TOKEN": token})
+        good = run("test-token")
+        self.assertEqual(good.returncode, 0, good.stderr)
+        self.assertTrue(good.stdout.endswith("all is well\n"))
+        self.assertEqual([p["message"] for p in self.double.posts()], ["Shipmate can write here"])
+        self.assertNotEqual(run("wrong").returncode, 0)
 
     def test_a_rate_limit_is_waited_out(self):
         self.connect()
