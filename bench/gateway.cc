@@ -40,8 +40,8 @@
 #include "chat/hub.h"
 #include "chat/outbox.h"
 #include "chat/verbs.h"
-#include "gate/confirmation.h"
 #include "gate/deploy_gate.h"
+#include "gate/store.h"
 #include "os/child_process.h"
 #include "platforms/discord/discord.h"
 #include "service/backends/process.h"
@@ -56,7 +56,6 @@ using std::chrono::steady_clock;
 
 constexpr int kPatience = 120;
 constexpr std::chrono::seconds kJoinLimit{5};
-constexpr std::chrono::minutes kConfirmationTtl{10};
 constexpr std::size_t kWorkers = 2;
 constexpr const char* kCommand = "!count";
 
@@ -110,7 +109,6 @@ class Client {
         pool_(kWorkers),
         verbs_(chat::Verbs::BuiltIn()),
         access_(std::nullopt),
-        confirmations_(clock_, kConfirmationTtl),
         outbox_(loop_.get_executor()),
         events_(events),
         platform_(loop_.get_executor()) {
@@ -147,7 +145,14 @@ class Client {
     auto manager = co_await service::Manager::Create(loop_.get_executor(), std::move(options), notifier_);
     if (!manager) throw std::runtime_error(manager.error().what);
     manager_ = std::move(*manager);
-    gate_.emplace(*manager_, notifier_, confirmations_);
+    auto store = gate::GateStore::Open(":memory:");
+    if (!store) throw std::runtime_error(store.error().what);
+    gate_.emplace(gate::GateSetup{.executor = loop_.get_executor(),
+                                  .manager = *manager_,
+                                  .notifier = notifier_,
+                                  .clock = clock_,
+                                  .store = *std::move(store),
+                                  .max_parallel = 1});
     dispatcher_.emplace(chat::Desk{
         .manager = *manager_, .gate = *gate_, .verbs = verbs_, .access = access_, .clock = clock_, .frontends = {}});
     hub_.emplace(loop_.get_executor(), *dispatcher_, outbox_, "!");
@@ -185,7 +190,6 @@ class Client {
   async::WorkerPool pool_;
   chat::Verbs verbs_;
   chat::Access access_;
-  gate::ConfirmationTracker confirmations_;
   service::NopNotifier notifier_;
   chat::Outbox outbox_;
   const std::size_t events_;

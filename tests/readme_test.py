@@ -115,7 +115,8 @@ class Readme(unittest.TestCase):
 
     def test_the_reference_of_services(self):
         sources = ''.join(self.source(f'src/config/{name}.cc')
-                          for name in ('load_services', 'load_health', 'load_push_rules', 'process_keys', 'restart_keys'))
+                          for name in ('load_services', 'load_health', 'load_push_rules', 'process_keys', 'restart_keys',
+                                       'deploy_keys'))
         self.check_keys(keys_read(sources) - REFUSED, 'services/NAME.yaml')
 
     def test_the_reference_of_secrets(self):

@@ -34,9 +34,10 @@
 #include "chat/outbox.h"
 #include "chat/verbs.h"
 #include "config/load.h"
-#include "gate/confirmation.h"
 #include "gate/deploy_gate.h"
+#include "gate/store.h"
 #include "history/audit.h"
+#include "history/deploys.h"
 #include "history/schema.h"
 #include "os/child_process.h"
 #include "os/dir_lock.h"
@@ -58,7 +59,6 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr std::size_t kWorkers = 2;
-constexpr auto kConfirmationTtl = 10min;
 constexpr auto kChatReadyLimit = 30s;
 constexpr auto kHubLimit = 5s;
 constexpr auto kOutboxLimit = 5s;
@@ -164,7 +164,6 @@ class App {
         access_(settings_.config.access),
         custom_(service::WithUsualVariables(os::InheritedEnvironment(HiddenVariables())), clock_,
                 settings_.config.prefix),
-        confirmations_(clock_, kConfirmationTtl),
         outbox_(loop_.get_executor(), masker_),
         signals_(loop_.get_executor(), {SIGINT, SIGTERM, SIGHUP}),
         stop_(loop_.get_executor()),
@@ -210,6 +209,7 @@ class App {
     }
     webhooks_ = *std::move(webhooks);
 
+    OpenHistory();
     const auto unit = co_await FindUnit();
     renewal_.SetUnit(unit);
     const auto renew = [this](const std::string& why) { renewal_.Begin(why); };
@@ -233,8 +233,7 @@ class App {
       co_return;
     }
     manager_ = std::move(*manager);
-    OpenHistory();
-    gate_ = std::make_unique<gate::DeployGate>(*manager_, notifiers_, confirmations_);
+    OpenGate();
     dispatcher_ = std::make_unique<chat::Dispatcher>(chat::Desk{.manager = *manager_,
                                                                 .gate = *gate_,
                                                                 .verbs = verbs_,
@@ -243,7 +242,8 @@ class App {
                                                                 .frontends = [this] { return FrontendHealth(); },
                                                                 .custom = &custom_,
                                                                 .audit = audit_.get(),
-                                                                .unrecorded = unrecorded_});
+                                                                .unrecorded = unrecorded_,
+                                                                .deploys = deploys_.get()});
     hub_ = std::make_unique<chat::Hub>(loop_.get_executor(), *dispatcher_, outbox_, settings_.config.prefix);
 
     const auto adoption = std::chrono::duration_cast<std::chrono::milliseconds>(clock_.Now() - began);
@@ -269,6 +269,27 @@ class App {
     }
     history_ = std::move(*opened);
     audit_ = std::make_unique<history::Audit>(*history_, clock_, masker_);
+    deploys_ = std::make_unique<history::Deploys>(*history_, clock_, masker_);
+    if (const auto closed = deploys_->CloseUnfinished(); !closed) LogError("deploy records: " + closed.error().what);
+    notifiers_.Add(*deploys_);
+  }
+
+  // Without it services are deployed all the same, and what waits is lost at the end of this run.
+  void OpenGate() {
+    auto store = gate::GateStore::Open(settings_.config.state_dir + "/gate.db");
+    if (!store) {
+      LogError("what waits to be deployed is not kept over a restart: " + store.error().what);
+      store = gate::GateStore::Open(":memory:");
+    }
+    if (!store) throw std::runtime_error(store.error().what);
+    gate_ = std::make_unique<gate::DeployGate>(gate::GateSetup{.executor = loop_.get_executor(),
+                                                               .manager = *manager_,
+                                                               .notifier = notifiers_,
+                                                               .clock = clock_,
+                                                               .store = *std::move(store),
+                                                               .max_parallel = settings_.config.max_parallel_deploys});
+    if (const auto started = gate_->Start(); !started)
+      LogError("deploys left by the last run: " + started.error().what);
   }
 
   Task<std::optional<service::backends::OwnUnit>> FindUnit() {
@@ -418,6 +439,7 @@ class App {
     renewal_.Cancel();
     if (!co_await renewal_.Join(kJoinLimit)) LogWarn("self-deploy: its helper did not end in time");
     const auto views = co_await manager_->Views();
+    co_await gate_->Close();
     co_await manager_->Stop();
     co_await outbox_.Close(kOutboxLimit);
     platforms_.Cancel();
@@ -461,7 +483,6 @@ class App {
   chat::Verbs verbs_;
   chat::Access access_;
   chat::CustomCommands custom_;
-  gate::ConfirmationTracker confirmations_;
   chat::Outbox outbox_;
   service::MultiNotifier notifiers_;
   os::SignalWatcher signals_;
@@ -472,6 +493,7 @@ class App {
   ManagerLink link_;
   std::unique_ptr<store::Database> history_;
   std::unique_ptr<history::Audit> audit_;
+  std::unique_ptr<history::Deploys> deploys_;
   // Why there is no audit.
   std::string unrecorded_;
   std::unique_ptr<gate::DeployGate> gate_;

@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "base/time_text.h"
 #include "chat/clean.h"
+#include "chat/deploy_text.h"
 
 namespace shipmate::chat {
 
@@ -47,7 +48,9 @@ void AddTail(Message& message, const service::EventDetail& detail) {
 // " (12s, alice)", of what is known.
 std::string Remark(const service::DeployDetail& detail) {
   std::vector<std::string> parts;
+  constexpr std::size_t kShortCommit = 7;
   if (detail.duration.count() > 0) parts.push_back(Lasting(detail.duration));
+  if (!detail.commit.empty()) parts.push_back(Part(detail.commit.substr(0, kShortCommit)));
   if (!detail.actor.empty()) parts.push_back(Part(detail.actor));
   return parts.empty() ? "" : fmt::format(" ({})", fmt::join(parts, ", "));
 }
@@ -73,6 +76,8 @@ void ChatNotifier::ServiceEvent(const std::string& name, const std::string& even
   // told when it became unhealthy.
   if (detail.automatic && detail.incident != 0) return;
   if (event == "restarted" && detail.reason.starts_with("unhealthy: ")) return;
+  // The deploy's success tells it.
+  if (event == "restarted" && detail.told == service::Told::kInDeploy) return;
   Message message;
   message.headline.Bold(name);
   if (event == "recovered") {
@@ -146,6 +151,7 @@ void ChatNotifier::DeploySucceeded(const std::string& name, const std::string& /
                                    const service::DeployDetail& detail) {
   Message message;
   message.headline.Plain("Deploy of ").Bold(name).Plain(" succeeded." + Remark(detail));
+  if (!detail.note.empty()) message.lines.emplace_back(Shorten(detail.note, kLongestStep));
   outbox_.Notice("deploy", name, DeployKey(name, detail, "succeeded"), message);
 }
 
@@ -154,6 +160,9 @@ void ChatNotifier::DeployFailed(const std::string& name, const std::string& step
   Message message;
   message.headline.Plain("Deploy of ").Bold(name).Plain(" failed at step ").Code(Shorten(step, kLongestStep));
   message.headline.Plain("." + Remark(detail));
+  for (const std::string& line : {detail.note, detail.aftermath}) {
+    if (!line.empty()) message.lines.emplace_back(Shorten(line, kLongestStep));
+  }
   if (!output.empty()) message.code = output;
   outbox_.Notice("deploy", name, DeployKey(name, detail, "failed"), message);
 }
@@ -175,18 +184,39 @@ void ChatNotifier::WebhookReceived(const std::string& name, const service::Webho
   outbox_.Notice("webhook", name, UniqueKey(fmt::format("webhook:{}:{}", name, info.ShortSHA())), message);
 }
 
-void ChatNotifier::ConfirmationRequested(const std::string& name, const service::WebhookInfo& info,
-                                         std::chrono::seconds ttl) {
+void ChatNotifier::ConfirmationRequested(const std::string& name, const service::Question& question) {
+  const service::WebhookInfo& info = question.info;
   Message message;
-  message.headline.Plain("Deploy of ").Bold(name).Plain(" waits for a confirmation (repo " + Part(info.repo));
-  message.headline.Plain(", branch ").Code(Part(info.branch));
+  message.headline.Plain("Deploy of ").Bold(name).Plain(" waits for a confirmation (");
+  std::vector<std::string> parts;
+  if (!info.repo.empty()) parts.push_back("repo " + Part(info.repo));
+  if (!question.actor.empty()) parts.push_back(Part(question.actor));
+  message.headline.Plain(base::Join(parts, ", "));
+  if (!info.branch.empty()) message.headline.Plain(parts.empty() ? "branch " : ", branch ").Code(Part(info.branch));
   if (!info.commit_id.empty()) {
     message.headline.Plain(", commit ").Link(info.ShortSHA(), info.commit_url);
     if (!info.author.empty()) message.headline.Plain(" by " + Part(info.author));
   }
-  message.headline.Plain("). Answer ").Code(prefix_ + "confirm " + name);
-  message.headline.Plain(" within " + base::FormatDuration(ttl) + ".");
-  outbox_.Notice("deploy", name, UniqueKey(fmt::format("confirm:{}:{}", name, info.ShortSHA())), message);
+  // Without a commit there is nothing in the name of which it could be answered.
+  const std::string what = question.token.starts_with('#') ? name : name + " " + question.token;
+  message.headline.Plain("). Answer ")
+      .Code(prefix_ + "confirm " + what)
+      .Plain(" or ")
+      .Code(prefix_ + "decline " + name);
+  message.headline.Plain(" within " + base::FormatDuration(question.ttl) + ".");
+  outbox_.Notice("deploy", name, fmt::format("deploy:{}:{}:question", name, question.id), message);
+}
+
+void ChatNotifier::DeployNewsCame(const std::string& name, const service::DeployNews& news) {
+  const auto message = DeployNewsText(name, news, prefix_);
+  if (!message) return;
+  using Kind = service::DeployNews::Kind;
+  // The answer to the command tells these where it was given.
+  const bool answered = news.kind == Kind::kConfirmed || news.kind == Kind::kDeclined || news.kind == Kind::kFrozen ||
+                        news.kind == Kind::kUnfrozen;
+  const std::string key = fmt::format("deploy:{}:{}:news{}", name, news.id, static_cast<int>(news.kind));
+  outbox_.Notice("deploy", name, news.id == 0 ? UniqueKey(key) : key, *message,
+                 answered ? Repeat::kNotWhereAnswered : Repeat::kEverywhere);
 }
 
 }  // namespace shipmate::chat

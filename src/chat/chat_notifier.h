@@ -25,8 +25,9 @@ class ChatNotifier final : public service::Notifier {
   void DeployFailed(const std::string& name, const std::string& step, const std::string& output,
                     const service::DeployDetail& detail) override;
   void WebhookReceived(const std::string& name, const service::WebhookInfo& info) override;
-  void ConfirmationRequested(const std::string& name, const service::WebhookInfo& info,
-                             std::chrono::seconds ttl) override;
+  void ConfirmationRequested(const std::string& name, const service::Question& question) override;
+  void DeployNewsCame(const std::string& name, const service::DeployNews& news) override;
+  void DeployRecorded(const deploy::Record&) override {}
 
  private:
   /// Whether the crash that `detail` describes is worth a post of its own.

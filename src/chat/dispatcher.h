@@ -18,6 +18,7 @@
 #include "chat/verbs.h"
 #include "gate/deploy_gate.h"
 #include "history/audit.h"
+#include "history/deploys.h"
 #include "service/manager.h"
 
 namespace shipmate::chat {
@@ -38,6 +39,8 @@ struct Desk {
   /// Null: nothing is recorded, and `unrecorded` says why.
   history::Audit* audit = nullptr;
   std::string unrecorded;
+  /// Null: they are not recorded.
+  history::Deploys* deploys = nullptr;
 };
 
 enum class Decision {

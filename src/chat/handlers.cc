@@ -55,12 +55,33 @@ Message HelpOn(const Request& request) {
 }  // namespace
 
 const std::vector<NamedHandler>& Handlers() {
-  static const std::vector<NamedHandler> handlers = {
-      {"audit", HandleAudit},        {"cancel", HandleCancel}, {"confirm", HandleConfirm}, {"count", HandleCount},
-      {"deploy", HandleDeploy},      {"help", HandleHelp},     {"list", HandleList},       {"logs", HandleLogs},
-      {"pull", HandlePull},          {"reload", HandleReload}, {"restart", HandleRestart}, {"start", HandleStart},
-      {"start-all", HandleStartAll}, {"status", HandleStatus}, {"stop", HandleStop},       {"stop-all", HandleStopAll},
-      {"whoami", HandleWhoami},      {"yes", HandleYes}};
+  static const std::vector<NamedHandler> handlers = {{"audit", HandleAudit},
+                                                     {"cancel", HandleCancel},
+                                                     {"confirm", HandleConfirm},
+                                                     {"count", HandleCount},
+                                                     {"decline", HandleDecline},
+                                                     {"deploy", HandleDeploy},
+                                                     {"deploy-log", HandleDeployLog},
+                                                     {"deploys", HandleDeploys},
+                                                     {"freeze", HandleFreeze},
+                                                     {"help", HandleHelp},
+                                                     {"history", HandleHistory},
+                                                     {"list", HandleList},
+                                                     {"logs", HandleLogs},
+                                                     {"pending", HandlePending},
+                                                     {"pull", HandlePull},
+                                                     {"reload", HandleReload},
+                                                     {"restart", HandleRestart},
+                                                     {"rollback", HandleRollback},
+                                                     {"start", HandleStart},
+                                                     {"start-all", HandleStartAll},
+                                                     {"status", HandleStatus},
+                                                     {"stop", HandleStop},
+                                                     {"stop-all", HandleStopAll},
+                                                     {"unfreeze", HandleUnfreeze},
+                                                     {"whoami", HandleWhoami},
+                                                     {"why", HandleWhy},
+                                                     {"yes", HandleYes}};
   return handlers;
 }
 

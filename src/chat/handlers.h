@@ -3,6 +3,7 @@
 // The handlers: what each command does, and how its answer reads. One function a command; the table names them all, and
 // fits the files of bot-commands/ one to one.
 
+#include <expected>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -64,7 +65,27 @@ Task<Message> HandleStatus(const Request& request);
 // handlers_deploy.cc
 Task<Message> HandleDeploy(const Request& request);
 Task<Message> HandleConfirm(const Request& request);
+Task<Message> HandleDecline(const Request& request);
+Task<Message> HandlePending(const Request& request);
 Task<Message> HandleCancel(const Request& request);
+Task<Message> HandleWhy(const Request& request);
+
+// handlers_gate.cc
+Task<Message> HandleRollback(const Request& request);
+Task<Message> HandleFreeze(const Request& request);
+Task<Message> HandleUnfreeze(const Request& request);
+
+// handlers_history.cc
+Task<Message> HandleHistory(const Request& request);
+Task<Message> HandleDeploys(const Request& request);
+Task<Message> HandleDeployLog(const Request& request);
+
+/// `actor` as the gate knows people.
+gate::Person PersonOf(const Actor& actor);
+/// Whether `--yes` was given; an answer where that is not for the actor.
+std::expected<gate::Asking, Message> AskingOf(const Request& request, const std::string& service);
+/// What a wish for a deploy of `name` was answered.
+Text DeployAnswered(const std::string& name, const Result<gate::DeployAnswer>& answer);
 
 /// Whether `spec` is offered where `actor` speaks.
 bool IsOffered(const config::CommandSpec& spec, const Actor& actor);

@@ -1,33 +1,100 @@
-// Deploys: asking for one, confirming one, ending one.
+// Deploys: asking for one, answering for one, ending one, and why nothing happened.
 
 #include <fmt/format.h>
 
+#include <optional>
+
 #include "base/text.h"
 #include "base/time_text.h"
+#include "chat/clean.h"
 #include "chat/handlers.h"
 
 namespace shipmate::chat {
 
 namespace {
 
-// Who asked, as deploy records and notices show it.
-std::string NameOf(const Actor& actor) {
-  return actor.name.empty() ? actor.id : actor.name;
+using gate::DeployAnswer;
+
+constexpr std::size_t kLongestVerdict = 300;
+constexpr std::size_t kShownVerdicts = 8;
+
+Text Problem(const std::string& name, const Error& error) {
+  return Text().Plain("Deploy error: ").Bold(name).Plain(": " + error.what);
 }
 
-Text Requested(const std::string& name, const Result<service::DeployTicket>& ticket) {
-  Text text;
-  if (!ticket) return text.Plain("Deploy error: ").Bold(name).Plain(": " + ticket.error().what);
-  if (ticket->merged) return text.Plain("A deploy of ").Bold(name).Plain(" waits already; this one joins it.");
-  return text.Plain("Deploy requested for ").Bold(name).Plain(".");
+// Open questions about what can be seen from here.
+std::vector<Text> OpenQuestions(const Request& request) {
+  std::vector<Text> lines;
+  for (const gate::Pending& pending : request.desk.gate.ListPending()) {
+    if (!request.scope.Has(pending.service)) continue;
+    const service::WebhookInfo& info = pending.wish.info;
+    Text line;
+    line.Plain("waiting: ").Bold(pending.service);
+    if (!info.commit_id.empty()) line.Plain(" ").Code(info.ShortSHA());
+    if (!pending.wish.actor.empty()) line.Plain(", " + pending.wish.actor);
+    lines.push_back(line.Plain(", for " + base::FormatDuration(pending.left) + " more"));
+  }
+  return lines;
+}
+
+Message NothingPending(const Request& request, const std::string& name) {
+  Message message;
+  message.headline.Plain("No pending deploy confirmation for ").Bold(name).Plain(" (or it expired).");
+  message.lines = OpenQuestions(request);
+  return message;
+}
+
+Message Said(Text text) {
+  Message message;
+  message.headline = std::move(text);
+  return message;
 }
 
 }  // namespace
 
+gate::Person PersonOf(const Actor& actor) {
+  return {.platform = actor.platform, .id = actor.id, .name = actor.name};
+}
+
+std::expected<gate::Asking, Message> AskingOf(const Request& request, const std::string& service) {
+  if (request.arguments.Flag("yes") == nullptr) return gate::Asking::kAsUsual;
+  if (request.desk.access.On(service, request.actor, request.scope.channel) == config::Role::kAdmin) {
+    return gate::Asking::kSkipped;
+  }
+  return std::unexpected(Said(Problem(service, {.code = Errc::kRefused, .what = "--yes is for admins"})));
+}
+
+Text DeployAnswered(const std::string& name, const Result<DeployAnswer>& answer) {
+  Text text;
+  if (!answer) return Problem(name, answer.error());
+  switch (answer->kind) {
+    case DeployAnswer::Kind::kJoined:
+      return text.Plain("A deploy of ").Bold(name).Plain(" waits already; this one joins it.");
+    case DeployAnswer::Kind::kAwaitsConfirmation:
+      return text.Plain("Deploy of ").Bold(name).Plain(" waits for a confirmation.");
+    case DeployAnswer::Kind::kQueued:
+      break;
+  }
+  text.Plain("Deploy requested for ").Bold(name);
+  return text.Plain(answer->behind.empty() ? "." : "; it waits: " + answer->behind + ".");
+}
+
 Task<Message> HandleDeploy(const Request& request) {
+  const FlagValue* branch = request.arguments.Flag("branch");
+  const FlagValue* commit = request.arguments.Flag("commit");
   std::vector<Text> answers;
   for (const std::string& name : request.arguments.services) {
-    answers.push_back(Requested(name, request.desk.gate.RequestDeploy(name, NameOf(request.actor))));
+    const auto asking = AskingOf(request, name);
+    if (!asking) {
+      answers.push_back(asking.error().headline);
+      continue;
+    }
+    const auto answer = co_await request.desk.gate.RequestDeploy({.service = name,
+                                                                  .person = PersonOf(request.actor),
+                                                                  .asking = *asking,
+                                                                  .branch = branch == nullptr ? "" : branch->text,
+                                                                  .commit = commit == nullptr ? "" : commit->text});
+    answers.push_back(DeployAnswered(name, answer));
   }
   Message message;
   message.headline = answers.front();
@@ -37,36 +104,51 @@ Task<Message> HandleDeploy(const Request& request) {
 
 Task<Message> HandleConfirm(const Request& request) {
   const std::string& name = request.arguments.services.front();
-  const auto ticket = request.desk.gate.Confirm(name, NameOf(request.actor));
+  const auto answer = request.desk.gate.Confirm(name, PersonOf(request.actor), request.arguments.word);
+  if (!answer && answer.error().code == Errc::kNotFound) co_return NothingPending(request, name);
+  if (!answer) co_return Said(Problem(name, answer.error()));
+  Text text;
+  text.Plain("Confirmed deploy for ").Bold(name);
+  if (!answer->behind.empty()) text.Plain("; it waits: " + answer->behind);
+  co_return Said(text.Plain("."));
+}
+
+Task<Message> HandleDecline(const Request& request) {
+  const std::string& name = request.arguments.services.front();
+  const auto declined = request.desk.gate.Decline(name, PersonOf(request.actor), request.arguments.word);
+  if (!declined && declined.error().code == Errc::kNotFound) co_return NothingPending(request, name);
+  if (!declined) co_return Said(Problem(name, declined.error()));
+  co_return Said(Text().Plain("Declined the deploy of ").Bold(name).Plain("."));
+}
+
+Task<Message> HandlePending(const Request& request) {
   Message message;
-  if (ticket) {
-    message.headline.Plain("Confirmed deploy for ").Bold(name).Plain(".");
-    co_return message;
-  }
-  if (ticket.error().code != Errc::kNotFound) {
-    message.headline.Plain("Deploy error: ").Bold(name).Plain(": " + ticket.error().what);
-    co_return message;
-  }
-  message.headline.Plain("No pending deploy confirmation for ").Bold(name).Plain(" (or it expired).");
-  for (const gate::Pending& pending : request.desk.gate.ListPending()) {
-    if (!request.scope.Has(pending.service)) continue;
-    Text line;
-    line.Plain("waiting: ").Bold(pending.service).Plain(", for " + base::FormatDuration(pending.left) + " more");
-    message.lines.push_back(std::move(line));
-  }
+  message.lines = OpenQuestions(request);
+  const std::size_t count = message.lines.size();
+  message.headline.Plain(count == 0   ? "No deploy waits for a confirmation."
+                         : count == 1 ? "1 deploy waits for a confirmation:"
+                                      : fmt::format("{} deploys wait for a confirmation:", count));
   co_return message;
 }
 
 Task<Message> HandleCancel(const Request& request) {
   const std::string& name = request.arguments.services.front();
-  const auto cancelled = request.desk.manager.CancelDeploy(name);
+  const auto cancelled = request.desk.gate.Cancel(name, PersonOf(request.actor));
+  if (cancelled) co_return Said(Text().Plain(*cancelled).Bold(name).Plain("."));
+  if (cancelled.error().code == Errc::kNotFound) co_return Said(Text().Bold(name).Plain(": no deploy is running"));
+  co_return Said(Text().Bold(name).Plain(": " + cancelled.error().what));
+}
+
+Task<Message> HandleWhy(const Request& request) {
+  const std::string& name = request.arguments.services.front();
+  const auto verdicts = request.desk.gate.Why(name);
   Message message;
-  if (cancelled) {
-    message.headline.Plain("Cancelling the deploy of ").Bold(name).Plain(".");
-  } else if (cancelled.error().code == Errc::kNotFound) {
-    message.headline.Bold(name).Plain(": no deploy is running");
-  } else {
-    message.headline.Bold(name).Plain(": " + cancelled.error().what);
+  message.headline.Bold(name).Plain(verdicts.empty() ? ": nothing was decided about deploys of it yet"
+                                                     : ": what was decided, the newest first");
+  for (const gate::Verdict& verdict : verdicts) {
+    if (message.lines.size() == kShownVerdicts) break;
+    message.lines.emplace_back(base::FormatDuration(request.desk.clock.WallNow() - verdict.at) +
+                               " ago: " + Shorten(verdict.text, kLongestVerdict));
   }
   co_return message;
 }

@@ -26,6 +26,7 @@ constexpr std::size_t kAnsweredLate = 100;
 std::optional<std::vector<std::string>> ChangedBy(const Judgement& judged) {
   const std::string& name = judged.spec->name;
   if (name == "start" || name == "stop" || name == "restart") return judged.arguments.services;
+  if (name == "confirm" || name == "decline") return judged.arguments.services;
   if (name == "start-all" || name == "stop-all" || name == "reload") return std::vector<std::string>(1, "*");
   return std::nullopt;
 }

@@ -102,6 +102,8 @@ struct AccessConfig {
 inline constexpr std::uint64_t kMinLogSize = std::uint64_t{64} << 10U;
 inline constexpr std::uint64_t kMaxLogSize = std::uint64_t{1} << 40U;
 
+inline constexpr unsigned kMostParallelDeploys = 64;
+
 /// config.yaml.
 struct Config {
   /// Directory of the file; relative paths in it and in service files start here.
@@ -115,6 +117,8 @@ struct Config {
   std::string prefix = "!";
   /// What all log files of one service may take up on disk, where its own file does not say.
   std::uint64_t log_max_size = std::uint64_t{64} << 20U;
+  /// Deploys of different services that may run at the same time.
+  unsigned max_parallel_deploys = 4;
   /// An end of the program that was asked for (TERM, INT, the console's end) stops the process services too.
   bool stop_on_exit = false;
   /// Absent: whoever speaks in a channel of the configuration is an operator.
@@ -188,6 +192,13 @@ struct StartLimitConfig {
   bool operator==(const StartLimitConfig&) const = default;
 };
 
+/// `confirm:` of a service: which deploys a person must confirm first.
+enum class Confirm {
+  kNever,
+  kWebhook,  ///< those that a push began
+  kAlways,
+};
+
 /// services/<name>.yaml.
 struct ServiceConfig {
   /// File name without extension: `[A-Za-z0-9][A-Za-z0-9._-]{0,62}`, without "..".
@@ -209,6 +220,13 @@ struct ServiceConfig {
   bool user_service = false;
   bool sudo = false;
   bool require_confirmation = false;
+  std::optional<Confirm> confirm;
+  /// `confirm_by: other`: whoever asked for the deploy, or pushed, cannot confirm it.
+  bool confirm_by_other = false;
+  /// The only persons who can confirm, as "platform:id"; empty = whoever may use the command.
+  std::vector<std::string> approvers;
+  /// How long a deploy waits for its confirmation.
+  std::chrono::milliseconds confirm_ttl{std::chrono::minutes(10)};
   bool self_deploy = false;
   std::optional<bool> adopt;
   /// `env:` and the variables of `env_file:`, added to what the service inherits.
@@ -225,6 +243,13 @@ struct ServiceConfig {
   std::chrono::milliseconds stop_timeout{std::chrono::seconds(5)};
   /// Limit of one deploy, all steps together.
   std::chrono::milliseconds deploy_timeout{std::chrono::minutes(30)};
+  /// Of one step, and how long it may print nothing.
+  std::chrono::milliseconds step_timeout{std::chrono::minutes(20)};
+  std::chrono::milliseconds step_idle_timeout{std::chrono::minutes(10)};
+  /// Steps that bring back the commit in SHIPMATE_COMMIT.
+  std::vector<std::string> rollback;
+  /// They run by themselves when a deploy fails.
+  bool auto_rollback = false;
   /// `log_max_size:`; nullopt = as config.yaml says.
   std::optional<std::uint64_t> log_max_size;
   std::optional<HealthConfig> health;
@@ -243,6 +268,7 @@ struct ServiceConfig {
   /// False: not started when Shipmate starts.
   bool autostart = true;
 
+  Confirm Confirmation() const { return confirm.value_or(require_confirmation ? Confirm::kWebhook : Confirm::kNever); }
   bool ShouldAdopt() const { return adopt.value_or(true); }
   bool operator==(const ServiceConfig&) const = default;
   /// True when what runs by this also runs by `other`: nothing has to be restarted for `other` to come into force.

@@ -232,6 +232,8 @@ Config ReadConfig(const Node& root, const std::string& base, Report& report) {
   config.commands_dir = ReadPath(fields, "commands_dir", base, "");
   config.prefix = ReadPrefix(fields);
   config.log_max_size = fields.Size("log_max_size", kMinLogSize, kMaxLogSize).value_or(config.log_max_size);
+  config.max_parallel_deploys = static_cast<unsigned>(
+      fields.Number("max_parallel_deploys", 1, kMostParallelDeploys).value_or(config.max_parallel_deploys));
   config.stop_on_exit = fields.Switch("stop_on_exit").value_or(config.stop_on_exit);
   config.access = ReadAccess(fields);
   config.discord = ReadDiscord(fields, base);

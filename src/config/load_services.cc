@@ -9,6 +9,7 @@
 #include "base/result.h"
 #include "base/text.h"
 #include "config/dependencies.h"
+#include "config/deploy_keys.h"
 #include "config/fields.h"
 #include "config/load.h"
 #include "config/load_health.h"
@@ -24,7 +25,6 @@ namespace {
 
 using std::chrono::hours;
 using std::chrono::milliseconds;
-using std::chrono::seconds;
 
 // More service files than one machine runs; reading stops being quick somewhere above.
 
@@ -50,16 +50,6 @@ std::vector<std::string> ReadEntrypoint(Fields& fields) {
   auto words = fields.Texts("entrypoint");
   if (!words.empty() && words[0].text.empty()) fields.Problem("entrypoint", words[0].mark, "the program is empty");
   return Plain(std::move(words));
-}
-
-std::vector<std::string> ReadSteps(Fields& fields) {
-  auto steps = fields.Texts("deploy");
-  for (std::size_t i = 0; i < steps.size(); ++i) {
-    if (base::Trim(steps[i].text).empty()) {
-      fields.Problem(fmt::format("deploy[{}]", i + 1), steps[i].mark, "the step is empty");
-    }
-  }
-  return Plain(std::move(steps));
 }
 
 // `process:`; its `adopt` moved to the top level of the file.
@@ -213,11 +203,10 @@ LoadResult<ServiceConfig> ReadService(const std::string& path, const std::string
     service.dir = ReadDir(fields, base_dir);
     service.entrypoint = ReadEntrypoint(fields);
     service.process_cmd = ReadProcess(fields);
-    service.deploy = ReadSteps(fields);
     service.service_name = ReadUnit(fields);
     service.user_service = fields.Switch("user_service").value_or(false);
     service.sudo = fields.Switch("sudo").value_or(false);
-    service.require_confirmation = fields.Switch("require_confirmation").value_or(false);
+    ReadDeployKeys(fields, service);
     service.self_deploy = fields.Switch("self_deploy").value_or(false);
     service.adopt = fields.Switch("adopt");
     service.env = ReadVariables(fields);
@@ -225,8 +214,6 @@ LoadResult<ServiceConfig> ReadService(const std::string& path, const std::string
     service.stop_signal = ReadSignal(fields);
     service.stop_timeout =
         fields.Duration("stop_timeout", milliseconds(0), hours(1)).value_or(ServiceConfig().stop_timeout);
-    service.deploy_timeout =
-        fields.Duration("deploy_timeout", seconds(1), hours(24)).value_or(ServiceConfig().deploy_timeout);
     service.log_max_size = fields.Size("log_max_size", kMinLogSize, kMaxLogSize);
     service.after = ReadNames(fields, "after", Relation::kAfter, places);
     service.requires_services = ReadNames(fields, "requires", Relation::kRequires, places);

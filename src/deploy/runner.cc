@@ -1,16 +1,19 @@
 #include "deploy/runner.h"
 
+#include <algorithm>
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <exception>
 #include <memory>
 #include <utility>
 
+#include "async/deadline.h"
 #include "async/latch.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/text.h"
 #include "base/time_text.h"
-#include "os/head_and_tail.h"
+#include "deploy/step_log.h"
 #include "os/run_command.h"
 
 namespace shipmate::deploy {
@@ -33,6 +36,16 @@ Task<std::shared_ptr<StepEnd>> RunStep(os::CommandOptions command) {
     end->failure = std::current_exception();
   }
   co_return end;
+}
+
+// Completes when nothing was printed for `limit`.
+Task<void> Silence(std::shared_ptr<base::SteadyTime> last_output, milliseconds limit) {
+  const base::SystemClock clock;
+  while (true) {
+    const auto left = *last_output + limit - clock.Now();
+    if (left <= left.zero()) co_return;
+    co_await async::Sleep(std::chrono::ceil<milliseconds>(left));
+  }
 }
 
 // While one lives, CancelToken::Cancel sets its event.
@@ -93,41 +106,62 @@ Task<StepsResult> RunSteps(StepsOptions options) {
   const base::SystemClock clock;
   const base::SteadyTime end = clock.Now() + options.limit;
   const std::vector<std::string> env = StepEnvironment(options);
-  os::HeadAndTail output(options.output_limit);
+  StepLog output(options.output_limit, options.masker);
   CancelLink cancel(options.cancel, co_await boost::asio::this_coro::executor);
   StepsResult result;
+  if (!options.log_file.empty()) {
+    const std::string problem = output.Open(options.log_file);
+    if (!problem.empty()) LogWarn("the output of a deploy is not kept in a file: " + problem);
+  }
 
   for (std::size_t index = 0; index < options.steps.size(); ++index) {
     const std::string step(base::Trim(options.steps[index]));
-    std::string failure;
+    const base::SteadyTime began = clock.Now();
+    StepRecord record{.text = step, .began = clock.WallNow()};
+    std::string& failure = record.failure;
     if (cancel.Cancelled()) {
       result.cancelled = true;
       failure = "cancelled";
     } else if (options.dir.empty()) {
       failure = "no directory is set to run it in";
-    } else if (const auto left = std::chrono::duration_cast<milliseconds>(end - clock.Now()); left.count() <= 0) {
+    } else if (const auto left = std::chrono::duration_cast<milliseconds>(end - began); left.count() <= 0) {
       failure = "timed out after " + LimitText(options.limit);
     } else {
       if (options.on_step) options.on_step(index);
       output.Add("$ " + step + "\n");
+      const auto last_output = std::make_shared<base::SteadyTime>(began);
       os::CommandOptions command;
       command.argv = {"sh", "-c", step};
       command.dir = options.dir;
       command.env = env;
-      command.limit = left;
+      command.limit = std::min(left, options.step_limit);
       // All that is kept is kept here, over all steps.
       command.output_limit = 0;
-      command.on_output = [&output](std::string_view piece) { output.Add(piece); };
-      const auto first = co_await (RunStep(std::move(command)) || cancel.Event().Wait());
+      command.on_output = [&output, &clock, last_output](std::string_view piece) {
+        *last_output = clock.Now();
+        output.Add(piece);
+      };
+      command.on_start = options.on_start;
+      command.settings = options.settings;
+      command.exec_helper = options.exec_helper;
+      const bool all_run_out = left <= options.step_limit;
+      const auto first =
+          co_await (RunStep(std::move(command)) || cancel.Event().Wait() || Silence(last_output, options.idle_limit));
+      output.Flush();
       if (first.index() == 1) {
         result.cancelled = true;
         failure = "cancelled";
+      } else if (first.index() == 2) {
+        failure = "printed nothing for " + LimitText(options.idle_limit) + ", and was ended";
       } else {
         const auto step_end = std::get<0>(first);
         if (step_end->failure) std::rethrow_exception(step_end->failure);
-        failure = FailureText(step_end->result, options.limit);
+        failure = FailureText(step_end->result, all_run_out ? options.limit : options.step_limit);
       }
     }
+    record.duration = std::chrono::duration_cast<milliseconds>(clock.Now() - began);
+    if (options.on_step_end) options.on_step_end(record);
+    result.steps.push_back(record);
     if (failure.empty()) continue;
     if (!output.AtLineStart()) output.Add("\n");
     output.Add("ERROR: " + failure + "\n");

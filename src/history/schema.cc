@@ -24,6 +24,31 @@ const std::vector<std::string>& Migrations() {
       " channel TEXT NOT NULL,"
       " message_id TEXT NOT NULL,"
       " PRIMARY KEY (platform, channel)) WITHOUT ROWID",
+      "CREATE TABLE deploy ("
+      " id INTEGER PRIMARY KEY,"
+      " service TEXT NOT NULL,"
+      " trigger_word TEXT NOT NULL,"
+      " actor TEXT NOT NULL,"
+      " branch TEXT NOT NULL,"
+      " commit_id TEXT NOT NULL,"
+      " previous TEXT NOT NULL,"
+      " subject TEXT NOT NULL,"
+      " began INTEGER NOT NULL,"
+      " ended INTEGER NOT NULL,"
+      " planned INTEGER NOT NULL,"
+      " result TEXT NOT NULL,"
+      " failed_step TEXT NOT NULL,"
+      " note TEXT NOT NULL,"
+      " log_file TEXT NOT NULL);"
+      "CREATE INDEX deploy_of_service ON deploy(service, id);"
+      "CREATE TABLE deploy_step ("
+      " deploy INTEGER NOT NULL REFERENCES deploy(id) ON DELETE CASCADE,"
+      " number INTEGER NOT NULL,"
+      " text TEXT NOT NULL,"
+      " began INTEGER NOT NULL,"
+      " milliseconds INTEGER NOT NULL,"
+      " failure TEXT NOT NULL,"
+      " PRIMARY KEY (deploy, number))",
   };
   return migrations;
 }

@@ -18,6 +18,7 @@
 #include "async/spawn.h"
 #include "base/text.h"
 #include "os/child_process.h"
+#include "os/exec_helper.h"
 #include "os/head_and_tail.h"
 #include "os/posix.h"
 #include "os/proc_info.h"
@@ -173,15 +174,24 @@ Task<Result<CommandResult>> RunCommand(CommandOptions options) {
     co_return internal::FailErrnoAs(Errc::kSpawn, failed.value(), "watching the output of " + program);
   }
 
-  const SpawnOptions spawn{
-      .argv = options.argv, .dir = options.dir, .env = options.env, .output_fd = writing_end.Get()};
+  const SpawnOptions spawn{.argv = options.argv,
+                           .dir = options.dir,
+                           .env = options.env,
+                           .output_fd = writing_end.Get(),
+                           .settings = options.settings,
+                           .exec_helper = options.exec_helper};
   auto child = Spawn(spawn);
   if (!child) co_return Fail(child.error());
   writing_end.Reset();
+  UniqueFd report = std::move(child->report);
   const auto run = std::make_shared<Run>(executor, *std::move(child), std::move(reading), options);
   Attendance attendance(run);
   async::Spawn(executor, "output of " + program, PumpOutput(run));
   async::Spawn(executor, "exit of " + program, WatchExit(run));
+  if (options.on_start) options.on_start(run->child.pid);
+  if (report) {
+    if (const auto begun = co_await WaitExec(std::move(report)); !begun) co_return Fail(begun.error());
+  }
 
   CommandResult result;
   if (!co_await run->exited.WaitFor(options.limit)) {

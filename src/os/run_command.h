@@ -4,6 +4,8 @@
 // own. It never hangs: it has a deadline, its whole session is killed at the end of it or on cancellation, and a
 // background child that holds the output open is not waited for (nor killed, when the program itself ended in time).
 
+#include <sys/types.h>
+
 #include <chrono>
 #include <cstddef>
 #include <functional>
@@ -13,6 +15,7 @@
 
 #include "async/task.h"
 #include "base/result.h"
+#include "os/exec_settings.h"
 #include "os/exit_watch.h"
 
 namespace shipmate::os {
@@ -31,6 +34,12 @@ struct CommandOptions {
   /// Called with each piece of output as it comes, never after RunCommand has returned or was cancelled. May be empty;
   /// may not throw.
   std::function<void(std::string_view)> on_output;
+  /// Called with the program's pid, which is its session's and its group's, before anything is waited for. May be
+  /// empty; may not throw.
+  std::function<void(pid_t)> on_start = {};
+  /// See SpawnOptions: whom it runs as, and who sees to that.
+  ExecSettings settings = {};
+  std::string exec_helper = {};
 };
 
 struct CommandResult {

@@ -141,6 +141,20 @@ Result<void> Manager::CancelDeploy(const std::string& name) {
   return service->CancelDeploy();
 }
 
+Task<Result<CommitInfo>> Manager::ResolveCommit(std::string name, std::string ref, std::string commit) {
+  const auto service = impl_->Find(name);
+  if (!service) co_return Fail(Errc::kNotFound, NotFound(name));
+  co_return co_await service->ResolveCommit(std::move(ref), std::move(commit));
+}
+
+std::uint64_t Manager::TakeDeployId() {
+  return impl_->NextDeployId();
+}
+
+void Manager::SetDeployListener(DeployListener* listener) {
+  impl_->context.deploy_listener = listener;
+}
+
 std::vector<std::string> Manager::ServiceNames() const {
   std::vector<std::string> names;
   for (const auto& [name, service] : impl_->services) names.push_back(name);

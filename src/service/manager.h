@@ -85,6 +85,53 @@ struct ReloadResult {
 struct DeployRequest {
   std::string actor;
   std::optional<WebhookInfo> push;
+  /// From Manager::TakeDeployId; 0 = the service takes one.
+  std::uint64_t id = 0;
+  enum class Kind { kDeploy, kRollback };
+  /// A rollback runs the `rollback` steps, where there are any.
+  Kind kind = Kind::kDeploy;
+  /// "push", "command", "rollback"
+  std::string trigger = "command";
+  /// What the remote must still have at the commit of `push` when it begins: "refs/heads/main"; "" = it is not asked.
+  std::string ref = {};
+  /// HEAD must be the commit of `push` after the steps.
+  bool exact = false;
+  /// What was deployed before, where it is known.
+  std::string previous_commit = {};
+};
+
+/// A commit, and the first line of its message.
+struct CommitInfo {
+  std::string id;
+  std::string subject;
+};
+
+/// How a deploy ended.
+struct DeployEnd {
+  enum class Result {
+    kSuccess,
+    kFailed,
+    kCancelled,    ///< by a person
+    kInterrupted,  ///< because Shipmate ends, or the service is no longer configured
+    kRefused,      ///< it did not begin
+  };
+  std::uint64_t id = 0;
+  Result result = Result::kFailed;
+  /// Of kFailed: the step; of kRefused: why.
+  std::string what;
+  /// What is deployed now, where it is known.
+  std::string commit;
+};
+
+/// Who keeps the queue of deploys. Calls come from the loop and return at once.
+class DeployListener {
+ public:
+  virtual ~DeployListener() = default;
+  /// It leaves the queue. An error keeps it from beginning: what cannot be recorded might be run twice.
+  virtual Result<void> DeployBegan(const std::string& service, std::uint64_t id) = 0;
+  virtual void DeployEnded(const std::string& service, const DeployEnd& end) = 0;
+  /// It did not begin, and is to be requested again by the next run: Shipmate ends.
+  virtual void DeployPutBack(const std::string& service, std::uint64_t id) = 0;
 };
 
 /// A deploy that was taken up.
@@ -132,6 +179,13 @@ class Manager {
 
   /// Queues a deploy: at most one runs and one waits for a service; a further request is merged into the waiting one.
   Result<DeployTicket> RequestDeploy(const std::string& name, DeployRequest request);
+  /// The commit that the remote of the service's directory has at `ref`, or, with an empty `ref`, the full id of
+  /// `commit` there. kInvalid for names that cannot be, kNotFound when there is none.
+  Task<Result<CommitInfo>> ResolveCommit(std::string name, std::string ref, std::string commit);
+  /// An id for a deploy to come, unique in this state directory.
+  std::uint64_t TakeDeployId();
+  /// Who is told of the deploys that carry an id of their own; null = nobody. Outlives the manager, or is taken back.
+  void SetDeployListener(DeployListener* listener);
   /// Ends the running deploy of the service (its step is killed); kNotFound when none runs.
   Result<void> CancelDeploy(const std::string& name);
 

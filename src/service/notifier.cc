@@ -23,8 +23,16 @@ void MultiNotifier::WebhookReceived(const std::string& name, const WebhookInfo& 
   for (Notifier* member : members_) member->WebhookReceived(name, info);
 }
 
-void MultiNotifier::ConfirmationRequested(const std::string& name, const WebhookInfo& info, std::chrono::seconds ttl) {
-  for (Notifier* member : members_) member->ConfirmationRequested(name, info, ttl);
+void MultiNotifier::ConfirmationRequested(const std::string& name, const Question& question) {
+  for (Notifier* member : members_) member->ConfirmationRequested(name, question);
+}
+
+void MultiNotifier::DeployNewsCame(const std::string& name, const DeployNews& news) {
+  for (Notifier* member : members_) member->DeployNewsCame(name, news);
+}
+
+void MultiNotifier::DeployRecorded(const deploy::Record& record) {
+  for (Notifier* member : members_) member->DeployRecorded(record);
 }
 
 }  // namespace shipmate::service

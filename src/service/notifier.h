@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "deploy/record.h"
 #include "os/exit_watch.h"
 #include "service/webhook_info.h"
 
@@ -62,8 +63,61 @@ struct DeployDetail {
   std::string actor;
   /// How long it took; for results.
   std::chrono::milliseconds duration{0};
+  /// What is deployed, where it is known.
+  std::string branch;
+  std::string commit;
+  std::string subject;
+  /// For results: what else a person should know, such as a commit that is not the one asked for.
+  std::string note;
+  /// For failures: what was done about it, and what runs now; "" = nothing was done.
+  std::string aftermath;
 
   bool operator==(const DeployDetail&) const = default;
+};
+
+/// What else there is to tell of a deploy, or of the question whether it may begin.
+struct DeployNews {
+  enum class Kind {
+    kQueued,       ///< it waits; `why` says for what
+    kProgress,     ///< step `step` of `steps` begins
+    kConfirmed,    ///< `actor` said yes
+    kDeclined,     ///< `actor` said no
+    kExpired,      ///< nobody answered in time
+    kRefused,      ///< it does not take place; `why`
+    kSuperseded,   ///< something newer took its place; `why`
+    kHeld,         ///< remembered until a freeze ends; `why`
+    kCancelled,    ///< by `actor`; where, when it had begun
+    kInterrupted,  ///< Shipmate ended while it ran; where
+    kFrozen,       ///< no deploys from now on; `why`
+    kUnfrozen,     ///< deploys again
+  };
+  Kind kind = Kind::kQueued;
+  /// The deploy's; the same from the question to the end. 0 = it is about no single deploy.
+  std::uint64_t id = 0;
+  std::string actor;
+  std::string why;
+  std::string branch;
+  std::string commit;
+  std::string subject;
+  /// From 1; 0 = before the first step.
+  std::size_t step = 0;
+  std::size_t steps = 0;
+  std::string step_text;
+
+  bool operator==(const DeployNews&) const = default;
+};
+
+/// A deploy that waits for a person's word.
+struct Question {
+  std::uint64_t id = 0;
+  WebhookInfo info;
+  /// Who wishes it, as shown.
+  std::string actor;
+  std::chrono::seconds ttl{0};
+  /// What to add to the command that confirms, so that it means this question and no other: the start of the commit.
+  std::string token;
+
+  bool operator==(const Question&) const = default;
 };
 
 class Notifier {
@@ -79,8 +133,11 @@ class Notifier {
   virtual void DeployFailed(const std::string& name, const std::string& step, const std::string& output,
                             const DeployDetail& detail) = 0;
   virtual void WebhookReceived(const std::string& name, const WebhookInfo& info) = 0;
-  /// A deploy waits for a person's confirmation for `ttl`.
-  virtual void ConfirmationRequested(const std::string& name, const WebhookInfo& info, std::chrono::seconds ttl) = 0;
+  virtual void ConfirmationRequested(const std::string& name, const Question& question) = 0;
+  /// `name` is "" for what concerns every service.
+  virtual void DeployNewsCame(const std::string& name, const DeployNews& news) = 0;
+  /// How a deploy stands: when it begins, after each step, and last when it has ended.
+  virtual void DeployRecorded(const deploy::Record& record) = 0;
 };
 
 /// Passes every event to each member in order. Members are not owned and must outlive it.
@@ -96,7 +153,9 @@ class MultiNotifier final : public Notifier {
   void DeployFailed(const std::string& name, const std::string& step, const std::string& output,
                     const DeployDetail& detail) override;
   void WebhookReceived(const std::string& name, const WebhookInfo& info) override;
-  void ConfirmationRequested(const std::string& name, const WebhookInfo& info, std::chrono::seconds ttl) override;
+  void ConfirmationRequested(const std::string& name, const Question& question) override;
+  void DeployNewsCame(const std::string& name, const DeployNews& news) override;
+  void DeployRecorded(const deploy::Record& record) override;
 
  private:
   std::vector<Notifier*> members_;
@@ -110,7 +169,9 @@ class NopNotifier final : public Notifier {
   void DeploySucceeded(const std::string&, const std::string&, const DeployDetail&) override {}
   void DeployFailed(const std::string&, const std::string&, const std::string&, const DeployDetail&) override {}
   void WebhookReceived(const std::string&, const WebhookInfo&) override {}
-  void ConfirmationRequested(const std::string&, const WebhookInfo&, std::chrono::seconds) override {}
+  void ConfirmationRequested(const std::string&, const Question&) override {}
+  void DeployNewsCame(const std::string&, const DeployNews&) override {}
+  void DeployRecorded(const deploy::Record&) override {}
 };
 
 }  // namespace shipmate::service

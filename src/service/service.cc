@@ -232,6 +232,10 @@ Task<void> Service::Halt() {
 }
 
 Task<void> Service::Retire() {
+  if (waiting_ && waiting_->request.id != 0) {
+    deploy_end_ = {.id = waiting_->request.id, .result = DeployEnd::Result::kRefused, .what = "", .commit = ""};
+    TellRefused(*waiting_, "the service is no longer configured");
+  }
   waiting_.reset();
   if (cancel_) {
     cancel_reason_ = CancelReason::kRemoval;
@@ -370,6 +374,10 @@ void Service::BeginClose() {
 void Service::DropWaiting() {
   if (!waiting_) return;
   const Deploy dropped = *std::exchange(waiting_, std::nullopt);
+  if (context_.deploy_listener != nullptr && dropped.request.id != 0) {
+    context_.deploy_listener->DeployPutBack(Name(), dropped.request.id);
+    return;
+  }
   context_.notifier->DeployFailed(Name(), "queue", "interrupted by shutdown before it began", Detail(dropped));
 }
 

@@ -48,6 +48,7 @@
 
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -58,6 +59,8 @@
 #include "async/offload.h"
 #include "async/spawn.h"
 #include "async/task.h"
+#include "deploy/git.h"
+#include "deploy/record.h"
 #include "deploy/runner.h"
 #include "service/backend.h"
 #include "service/census.h"
@@ -90,6 +93,7 @@ struct ServiceContext {
   Notifier* notifier = nullptr;
   std::function<void()> on_change;
   std::function<std::uint64_t()> next_deploy_id;
+  DeployListener* deploy_listener = nullptr;
   std::function<void(const std::string&)> on_self_deploy;
   /// Uniform in [0, 1).
   std::function<double()> random;
@@ -161,6 +165,7 @@ class Service {
   Task<void> Halt();
   Result<DeployTicket> RequestDeploy(DeployRequest request);
   Result<void> CancelDeploy();
+  Task<Result<CommitInfo>> ResolveCommit(std::string ref, std::string commit);
 
   /// Started, and not healthy yet.
   bool IsStarting() const { return health_.GetWord() == HealthMachine::Word::kStarting; }
@@ -200,11 +205,14 @@ class Service {
     bool judged = false;
     bool gave_up = false;
   };
+  /// What a deploy that failed had changed of what runs.
+  enum class Touched { kNothing, kProcess };
   enum class CancelReason { kNone, kPerson, kShutdown, kRemoval };
 
   void MakeBackend();
   Task<void> Loop();
   Task<void> SettleStart();
+  Task<void> EndStep();
   Task<void> WatchExits(std::shared_ptr<Backend> backend);
   Task<void> ReportExits();
   void TellGivenUp(const EventDetail& detail);
@@ -265,10 +273,25 @@ class Service {
   void RecordHalt(State& state) const;
 
   Task<void> RunDeploy(Deploy deploy);
-  Task<deploy::StepsResult> RunDeploySteps();
-  Task<void> ConcludeDeploy(Deploy deploy, deploy::StepsResult steps);
+  Task<deploy::StepsResult> RunDeploySteps(const Deploy& deploy, const std::vector<std::string>& steps);
+  Task<void> ConcludeDeploy(const Deploy& deploy, deploy::StepsResult steps);
+  Task<void> SucceedDeploy(const Deploy& deploy, deploy::StepsResult steps, bool restarted, bool ourselves);
+  deploy::Record NewRecord(const Deploy& deploy) const;
+  void TellRecord(std::string result);
+  /// Why it must not begin; "" = it may.
+  Task<std::string> CheckPin(const Deploy& deploy);
+  /// Notes what is at HEAD after the steps; an error where that must have been another commit.
+  Task<Result<void>> CheckHead(const Deploy& deploy);
+  /// What became of going back to the version before; "" = that is not wanted.
+  Task<std::string> RollBack(const Deploy& deploy, Touched touched);
+  void NoteStep(std::size_t index, const std::vector<std::string>& steps);
+  std::map<std::string, std::string> StepVariables(const Deploy& deploy) const;
+  deploy::GitPlace Git() const;
+  bool IsPinned() const { return !config_.repo.empty() && !config_.branch.empty() && !config_.dir.empty(); }
   Task<std::optional<std::string>> RestartDeployed();
-  Task<void> FailDeploy(const Deploy& deploy, std::string step, std::string output);
+  void TellListener();
+  void TellRefused(const Deploy& deploy, const std::string& why);
+  Task<void> FailDeploy(const Deploy& deploy, std::string step, std::string output, Touched touched);
   Task<void> SaveQuietly();
   DeployDetail Detail(const Deploy& deploy) const;
   std::chrono::milliseconds DeployElapsed() const;
@@ -324,6 +347,10 @@ class Service {
   /// From the beginning of the deploy to the end of its steps.
   std::optional<deploy::CancelToken> cancel_;
   CancelReason cancel_reason_ = CancelReason::kNone;
+  /// What is known of it so far.
+  deploy::Record record_;
+  /// How it ends, for the listener.
+  DeployEnd deploy_end_;
   std::optional<Deploy> waiting_;
 
   // Found at start-up, dealt with by SettleStart.

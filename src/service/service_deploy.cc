@@ -2,10 +2,14 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "base/log.h"
 #include "base/text.h"
+#include "deploy/secrets.h"
+#include "os/files.h"
+#include "os/run_command.h"
 #include "service/environment.h"
 #include "service/request.h"
 
@@ -15,6 +19,7 @@ namespace {
 
 // Of the log of a service that did not become healthy.
 constexpr std::size_t kUnhealthyTail = 2000;
+constexpr unsigned kLogDirMode = 0750;
 
 }  // namespace
 
@@ -26,7 +31,16 @@ DeployDetail Service::Detail(const Deploy& deploy) const {
   DeployDetail detail;
   detail.id = deploy.ticket.id;
   detail.actor = deploy.request.actor;
-  if (deploying_) detail.duration = DeployElapsed();
+  if (deploy.request.push) {
+    detail.branch = deploy.request.push->branch;
+    detail.commit = deploy.request.push->commit_id;
+    detail.subject = deploy.request.push->ShortMessage();
+  }
+  if (deploying_) {
+    detail.duration = DeployElapsed();
+    if (!record_.commit.empty()) detail.commit = record_.commit;
+    detail.note = record_.note;
+  }
   return detail;
 }
 
@@ -35,6 +49,9 @@ Result<DeployTicket> Service::RequestDeploy(DeployRequest request) {
   if (config_.dir.empty() && !config_.deploy.empty()) {
     return Fail(Errc::kInvalid, Name() + " has deploy steps but no directory to run them in; set `dir:` for it");
   }
+  if (waiting_ && request.id != 0) {
+    return Fail(Errc::kBusy, fmt::format("deploy {} of {} waits already", waiting_->ticket.id, Name()));
+  }
   if (waiting_) {
     // The newer push and the newer wish count; everyone who asked is named.
     DeployRequest& waiting = waiting_->request;
@@ -42,7 +59,7 @@ Result<DeployTicket> Service::RequestDeploy(DeployRequest request) {
     if (request.push) waiting.push = std::move(request.push);
     return DeployTicket{.id = waiting_->ticket.id, .merged = true};
   }
-  const DeployTicket ticket{.id = context_.next_deploy_id()};
+  const DeployTicket ticket{.id = request.id != 0 ? request.id : context_.next_deploy_id()};
   waiting_ = Deploy{.ticket = ticket, .request = std::move(request)};
   ops_.Push(nullptr);
   return ticket;
@@ -62,14 +79,33 @@ Task<void> Service::RunDeploy(Deploy deploy) {
   deploy_step_.clear();
   cancel_reason_ = CancelReason::kNone;
   cancel_.emplace();
-  state_.last_deploy = context_.clock->WallNow();
-  co_await SaveQuietly();
-  DeployDetail begun = Detail(deploy);
-  begun.duration = {};
-  context_.notifier->DeployStarted(Name(), begun);
+  record_ = NewRecord(deploy);
+  deploy_end_ = {.id = deploy.request.id, .result = DeployEnd::Result::kFailed, .what = "", .commit = ""};
+  if (context_.deploy_listener != nullptr && deploy.request.id != 0) {
+    if (const auto begun = context_.deploy_listener->DeployBegan(Name(), deploy.request.id); !begun) {
+      deploying_ = false;
+      cancel_.reset();
+      TellRefused(deploy, begun.error().what);
+      co_return;
+    }
+  }
   try {
-    deploy::StepsResult steps = co_await RunDeploySteps();
-    co_await ConcludeDeploy(std::move(deploy), std::move(steps));
+    if (std::string why = co_await CheckPin(deploy); !why.empty()) {
+      deploying_ = false;
+      cancel_.reset();
+      TellRefused(deploy, why);
+      co_return;
+    }
+    state_.last_deploy = context_.clock->WallNow();
+    record_.began = state_.last_deploy;
+    co_await SaveQuietly();
+    DeployDetail begun = Detail(deploy);
+    begun.duration = {};
+    context_.notifier->DeployStarted(Name(), begun);
+    context_.notifier->DeployRecorded(record_);
+    const bool back = deploy.request.kind == DeployRequest::Kind::kRollback && !config_.rollback.empty();
+    deploy::StepsResult steps = co_await RunDeploySteps(deploy, back ? config_.rollback : config_.deploy);
+    co_await ConcludeDeploy(deploy, std::move(steps));
   } catch (...) {
     // Cut off at shutdown; SaveLast writes this.
     state_.last_result = "failed";
@@ -77,64 +113,249 @@ Task<void> Service::RunDeploy(Deploy deploy) {
     state_.last_output = "interrupted by shutdown";
     deploying_ = false;
     cancel_.reset();
+    TellRecord("interrupted");
+    deploy_end_.result = DeployEnd::Result::kInterrupted;
+    TellListener();
     throw;
   }
   deploying_ = false;
   if (context_.on_change) context_.on_change();
+  deploy_end_.commit = record_.commit;
+  TellListener();
 }
 
-Task<deploy::StepsResult> Service::RunDeploySteps() {
-  deploy::StepsOptions options;
-  options.steps = config_.deploy;
-  options.dir = config_.dir;
+deploy::Record Service::NewRecord(const Deploy& deploy) const {
+  deploy::Record record;
+  record.id = deploy.ticket.id;
+  record.service = Name();
+  record.trigger = deploy.request.trigger;
+  record.actor = deploy.request.actor;
+  record.branch = config_.branch;
+  if (deploy.request.push) {
+    record.branch = deploy.request.push->branch;
+    record.commit = deploy.request.push->commit_id;
+    record.subject = deploy.request.push->ShortMessage();
+  }
+  record.previous_commit = deploy.request.previous_commit;
+  record.planned = config_.deploy.size();
+  record.log_file = fmt::format("{}/deploys/{}-{}.log", context_.config.log_dir, Name(), deploy.ticket.id);
+  return record;
+}
+
+void Service::TellRecord(std::string result) {
+  record_.result = std::move(result);
+  record_.ended = context_.clock->WallNow();
+  context_.notifier->DeployRecorded(record_);
+}
+
+deploy::GitPlace Service::Git() const {
+  return {.dir = config_.dir,
+          .env = WithVariables(*context_.environment, config_.env),
+          .settings = {.user = config_.user, .group = config_.group},
+          .exec_helper = context_.exec_helper};
+}
+
+Task<Result<CommitInfo>> Service::ResolveCommit(std::string ref, std::string commit) {
+  const deploy::GitPlace place = Git();
+  if (place.dir.empty()) co_return Fail(Errc::kInvalid, Name() + " has no directory; set `dir:` for it");
+  CommitInfo info;
+  if (ref.empty()) {
+    auto full = co_await deploy::FullCommit(place, std::move(commit));
+    if (!full) co_return Fail(full.error());
+    info.id = *std::move(full);
+  } else {
+    auto found = co_await deploy::RemoteCommits(place, ref);
+    if (!found) co_return Fail(found.error());
+    if (found->empty()) co_return Fail(Errc::kNotFound, "the repository has no " + base::EscapeControls(ref));
+    info.id = std::move(found->back());
+  }
+  info.subject = co_await deploy::SubjectOf(place, info.id);
+  co_return info;
+}
+
+// What was announced is deployed, or nothing: what the branch got since has not been seen by anybody.
+Task<std::string> Service::CheckPin(const Deploy& deploy) {
+  const std::string commit = deploy.request.push ? deploy.request.push->commit_id : "";
+  if (IsPinned() && record_.previous_commit.empty()) {
+    record_.previous_commit = (co_await deploy::HeadCommit(Git())).value_or("");
+  }
+  if (deploy.request.ref.empty() || commit.empty() || !IsPinned()) co_return "";
+  const auto found = co_await deploy::RemoteCommits(Git(), deploy.request.ref);
+  if (!found) {
+    // The steps will tell whether the repository can be reached.
+    record_.note = "the commit was not checked: " + found.error().what;
+    co_return "";
+  }
+  if (std::ranges::find(*found, commit) != found->end()) co_return "";
+  constexpr std::size_t kShort = 7;
+  const std::string branch = base::EscapeControls(deploy.request.ref.substr(deploy.request.ref.rfind('/') + 1));
+  if (found->empty()) co_return fmt::format("{} is not there any more", branch);
+  co_return fmt::format("{} has moved: it is at {} now, not at {}", branch, found->back().substr(0, kShort),
+                        base::EscapeControls(commit.substr(0, kShort)));
+}
+
+Task<Result<void>> Service::CheckHead(const Deploy& deploy) {
+  const std::string wanted = deploy.request.push ? deploy.request.push->commit_id : "";
+  if (!IsPinned() && !deploy.request.exact) co_return Result<void>();
+  auto head = co_await deploy::HeadCommit(Git());
+  if (!head) {
+    if (!deploy.request.exact) co_return Result<void>();
+    co_return Fail(head.error());
+  }
+  const bool same = wanted.empty() || head->starts_with(wanted);
+  record_.commit = *head;
+  if (record_.subject.empty() || !same) record_.subject = co_await deploy::SubjectOf(Git(), *head);
+  if (same) co_return Result<void>();
+  constexpr std::size_t kShort = 7;
+  std::string text = fmt::format("the steps left the directory at commit {}, not at {}", head->substr(0, kShort),
+                                 base::EscapeControls(wanted.substr(0, kShort)));
+  if (deploy.request.exact) {
+    co_return Fail(Errc::kRefused, text + "; they must check out $SHIPMATE_COMMIT");
+  }
+  record_.note += (record_.note.empty() ? "" : "; ") + text;
+  co_return Result<void>();
+}
+
+std::map<std::string, std::string> Service::StepVariables(const Deploy& deploy) const {
   auto variables = config_.env;
   variables[std::string(kDeployMark)] = InstanceMark(
       context_.state_id, Name(), static_cast<std::uint64_t>(state_.last_deploy.time_since_epoch().count()));
-  options.env = WithVariables(*context_.environment, variables);
+  const std::string& branch = record_.branch;
+  const std::string commit = deploy.request.push ? deploy.request.push->commit_id : "";
+  variables["SHIPMATE_SERVICE"] = Name();
+  // A step may put it on a command line of its own making: only what can be a name is passed on.
+  variables["SHIPMATE_BRANCH"] = deploy::IsRef("refs/heads/" + branch) && !branch.starts_with('-') ? branch : "";
+  variables["SHIPMATE_COMMIT"] = deploy::IsCommit(commit) ? commit : "";
+  variables["SHIPMATE_PREVIOUS_COMMIT"] = record_.previous_commit;
+  variables["SHIPMATE_ACTOR"] = deploy.request.actor;
+  variables["SHIPMATE_DEPLOY_ID"] = std::to_string(deploy.ticket.id);
+  variables["CI"] = "true";
+  return variables;
+}
+
+void Service::TellListener() {
+  if (context_.deploy_listener != nullptr && deploy_end_.id != 0) {
+    context_.deploy_listener->DeployEnded(Name(), deploy_end_);
+  }
+}
+
+void Service::TellRefused(const Deploy& deploy, const std::string& why) {
+  deploy_end_.result = DeployEnd::Result::kRefused;
+  deploy_end_.what = why;
+  DeployNews news;
+  news.kind = DeployNews::Kind::kRefused;
+  news.id = deploy.ticket.id;
+  news.actor = deploy.request.actor;
+  news.why = why;
+  context_.notifier->DeployNewsCame(Name(), news);
+  TellListener();
+}
+
+void Service::NoteStep(std::size_t index, const std::vector<std::string>& steps) {
+  deploy_step_ = std::string(base::Trim(steps[index]));
+  state_.deploy_id = record_.id;
+  state_.deploy_step = index + 1;
+  state_.deploy_steps = steps.size();
+  state_.step_process.reset();
+  DeployNews news;
+  news.kind = DeployNews::Kind::kProgress;
+  news.id = record_.id;
+  news.actor = record_.actor;
+  news.branch = record_.branch;
+  news.commit = record_.commit;
+  news.step = index + 1;
+  news.steps = steps.size();
+  news.step_text = deploy_step_;
+  context_.notifier->DeployNewsCame(Name(), news);
+}
+
+Task<deploy::StepsResult> Service::RunDeploySteps(const Deploy& deploy, const std::vector<std::string>& steps) {
+  deploy::StepsOptions options;
+  options.steps = steps;
+  options.dir = config_.dir;
+  const auto variables = StepVariables(deploy);
+  std::vector<std::string> base = *context_.environment;
+  // What describes our own user is not the step's.
+  if (!config_.user.empty()) base = WithoutVariables(base, {"HOME", "USER", "LOGNAME", "SHELL", "MAIL"});
+  options.env = WithVariables(base, variables);
   options.limit = config_.deploy_timeout;
-  options.cancel = &*cancel_;
-  const std::vector<std::string> steps = config_.deploy;
-  options.on_step = [this, &steps](std::size_t index) {
-    deploy_step_ = std::string(base::Trim(steps[index]));
+  options.step_limit = config_.step_timeout;
+  options.idle_limit = config_.step_idle_timeout;
+  options.settings = {.user = config_.user, .group = config_.group};
+  options.exec_helper = context_.exec_helper;
+  options.masker = deploy::MaskerOf(config_.env);
+  options.log_file = record_.log_file;
+  options.cancel = cancel_ ? &*cancel_ : nullptr;
+  if (const auto made = os::MakeDirectories(context_.config.log_dir + "/deploys", kLogDirMode); !made) {
+    LogWarn(fmt::format("{}: {}", Name(), made.error().what));
+  }
+  record_.planned = steps.size();
+  const auto names = std::make_shared<const std::vector<std::string>>(steps);
+  options.on_step = [this, names](std::size_t index) { NoteStep(index, *names); };
+  options.on_start = [this](pid_t pid) {
+    state_.step_process = os::Identify(pid);
     // Not awaited: a step does not wait for the disk. It is for the one who reads it after a crash.
     side_.Spawn(Name() + ": saving the step", SaveQuietly());
+  };
+  options.on_step_end = [this](const deploy::StepRecord& step) {
+    state_.step_process.reset();
+    record_.steps.push_back(step);
+    context_.notifier->DeployRecorded(record_);
   };
   deploy::StepsResult result = co_await deploy::RunSteps(std::move(options));
   cancel_.reset();
   co_return result;
 }
 
-Task<void> Service::ConcludeDeploy(Deploy deploy, deploy::StepsResult steps) {
-  if (steps.status == deploy::StepsStatus::kFailed) {
-    std::string output = std::move(steps.output);
-    if (!output.empty() && !output.ends_with('\n')) output += "\n";
-    if (cancel_reason_ == CancelReason::kShutdown || closing_) output += "interrupted by shutdown";
-    if (cancel_reason_ == CancelReason::kRemoval) output += "the service is no longer configured";
-    co_return co_await FailDeploy(deploy, steps.failed_step.empty() ? deploy_step_ : steps.failed_step,
-                                  std::move(output));
-  }
+Task<void> Service::ConcludeDeploy(const Deploy& deploy, deploy::StepsResult steps) {
+  if (!steps.output.empty() && !steps.output.ends_with('\n')) steps.output += "\n";
   const bool ourselves = config_.self_deploy || backend_->IsOurselves();
   const bool restarts =
       !ourselves && config_.kind != config::ServiceKind::kNone && state_.desired != Desired::kDown && !retired_;
+  if (steps.status == deploy::StepsStatus::kFailed) {
+    if (cancel_reason_ == CancelReason::kShutdown || closing_) steps.output += "interrupted by shutdown";
+    if (cancel_reason_ == CancelReason::kRemoval) steps.output += "the service is no longer configured";
+    const std::string step = steps.failed_step.empty() ? deploy_step_ : steps.failed_step;
+    // The steps may have fetched it.
+    if (record_.subject.empty() && IsPinned()) record_.subject = co_await deploy::SubjectOf(Git(), record_.commit);
+    // The process was not touched: the version before runs on.
+    co_return co_await FailDeploy(deploy, step, std::move(steps.output), Touched::kNothing);
+  }
+  if (const auto checked = co_await CheckHead(deploy); !checked) {
+    co_return co_await FailDeploy(deploy, "commit", steps.output + "ERROR: " + checked.error().what + "\n",
+                                  Touched::kNothing);
+  }
   // Not begun any more: it might be cut off between its stop and its start.
-  if (restarts && closing_) co_return co_await FailDeploy(deploy, "restart", steps.output + "interrupted by shutdown");
+  if (restarts && closing_) {
+    co_return co_await FailDeploy(deploy, "restart", steps.output + "interrupted by shutdown", Touched::kNothing);
+  }
   if (restarts) {
     const auto problem = co_await RestartDeployed();
     if (problem) {
-      std::string output = std::move(steps.output);
-      if (!output.empty() && !output.ends_with('\n')) output += "\n";
-      co_await FailDeploy(deploy, "restart", output + *problem);
+      co_await FailDeploy(deploy, "restart", steps.output + *problem, Touched::kProcess);
       co_return co_await SettleExits();
     }
+  } else if (!ourselves && config_.kind != config::ServiceKind::kNone) {
+    record_.note += (record_.note.empty() ? "" : "; ") + std::string("deployed, left stopped");
   }
+  co_await SucceedDeploy(deploy, std::move(steps), restarts, ourselves);
+}
+
+Task<void> Service::SucceedDeploy(const Deploy& deploy, deploy::StepsResult steps, bool restarted, bool ourselves) {
+  deploy_end_.result = DeployEnd::Result::kSuccess;
   state_.last_result = "success";
   state_.last_output = steps.output;
   state_.failed_step.clear();
   const DeployDetail detail = Detail(deploy);
   deploying_ = false;
   co_await SaveQuietly();
+  TellRecord("success");
   context_.notifier->DeploySucceeded(Name(), steps.output, detail);
-  if (restarts) Emit("restarted");
+  if (restarted) {
+    EventDetail event = CurrentDetail();
+    event.told = Told::kInDeploy;
+    Emit("restarted", event);
+  }
   co_await SettleExits();
   if (!ourselves) co_return;
   context_.shutdown_requested.Set();
@@ -175,14 +396,68 @@ Task<std::optional<std::string>> Service::RestartDeployed() {
   co_return text + "ERROR: " + why + "\n";
 }
 
-Task<void> Service::FailDeploy(const Deploy& deploy, std::string step, std::string output) {
+Task<std::string> Service::RollBack(const Deploy& deploy, Touched touched) {
+  if (!config_.auto_rollback || cancel_reason_ != CancelReason::kNone || closing_ || retired_) co_return "";
+  Deploy back = deploy;
+  back.request.push.emplace();
+  back.request.push->branch = record_.branch;
+  back.request.push->commit_id = record_.previous_commit;
+  const std::string failed_commit = std::exchange(record_.previous_commit, record_.commit);
+  constexpr std::size_t kShort = 7;
+  const std::string version = failed_commit.empty() ? "the version before" : failed_commit.substr(0, kShort);
+  LogWarn(fmt::format("{}: the deploy failed: going back to {}", Name(), version));
+  record_.log_file += ".rollback";
+  cancel_.emplace();
+  const deploy::StepsResult steps = co_await RunDeploySteps(back, config_.rollback);
+  record_.previous_commit = failed_commit;
+  if (steps.status == deploy::StepsStatus::kFailed) {
+    co_return fmt::format("Going back to {} failed too, at step \"{}\": {}", version, steps.failed_step,
+                          touched == Touched::kNothing ? "the process from before runs on" : "look after it");
+  }
+  if (touched == Touched::kNothing) co_return fmt::format("Rolled back: {} runs on, it was not restarted.", version);
+  if (const auto problem = co_await RestartDeployed()) {
+    co_return fmt::format("Rolled back to {}, but it does not come up either: {}", version, os::OutputTail(*problem));
+  }
+  co_return fmt::format("Rolled back: {} runs again.", version);
+}
+
+Task<void> Service::FailDeploy(const Deploy& deploy, std::string step, std::string output, Touched touched) {
+  const bool cancelled = cancel_reason_ == CancelReason::kPerson;
+  const bool interrupted =
+      closing_ || cancel_reason_ == CancelReason::kShutdown || cancel_reason_ == CancelReason::kRemoval;
+  deploy_end_.result = cancelled     ? DeployEnd::Result::kCancelled
+                       : interrupted ? DeployEnd::Result::kInterrupted
+                                     : DeployEnd::Result::kFailed;
+  deploy_end_.what = step;
+  DeployNews news;
+  news.kind = DeployNews::Kind::kCancelled;
+  news.id = deploy.ticket.id;
+  news.branch = record_.branch;
+  news.commit = record_.commit;
+  news.step = state_.deploy_step;
+  news.steps = state_.deploy_steps;
+  news.step_text = step;
+  const std::string log_file = record_.log_file;
+  const DeployDetail failed = Detail(deploy);
+  const std::string aftermath = co_await RollBack(deploy, touched);
+  record_.log_file = log_file;
+  record_.failed_step = step;
+  if (!aftermath.empty()) record_.note += (record_.note.empty() ? "" : "; ") + aftermath;
+
   state_.last_result = "failed";
   state_.failed_step = std::move(step);
   state_.last_output = std::move(output);
-  const DeployDetail detail = Detail(deploy);
+  DeployDetail detail = failed;
+  detail.duration = DeployElapsed();
+  detail.aftermath = aftermath;
   deploying_ = false;
   co_await SaveQuietly();
-  context_.notifier->DeployFailed(Name(), state_.failed_step, state_.last_output, detail);
+  TellRecord(cancelled ? "cancelled" : interrupted ? "interrupted" : "failed");
+  if (cancelled) {
+    context_.notifier->DeployNewsCame(Name(), news);
+  } else {
+    context_.notifier->DeployFailed(Name(), state_.failed_step, state_.last_output, detail);
+  }
 }
 
 }  // namespace shipmate::service

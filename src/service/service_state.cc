@@ -117,6 +117,7 @@ Task<void> Service::SettleStart() {
         co_await EndMembers(*context_.census, {.pgid = process.session}, {.grace = kDeployLeftoverGrace});
     if (!survivors.empty()) LogError(fmt::format("{}: did not die: {}", Name(), Describe(survivors)));
   }
+  if (interrupted_) co_await EndStep();
   leftovers_.clear();
   deploy_leftovers_.clear();
 
@@ -128,9 +129,15 @@ Task<void> Service::SettleStart() {
   if (save_at_start_) co_await SaveQuietly();
   if (interrupted_) {
     LogWarn(fmt::format("{}: the deploy was interrupted at step {}", Name(), base::Quote(state_.failed_step)));
-    DeployDetail detail;
-    detail.id = context_.next_deploy_id();
-    context_.notifier->DeployFailed(Name(), state_.failed_step, state_.last_output, detail);
+    DeployNews news;
+    news.kind = DeployNews::Kind::kInterrupted;
+    news.id = state_.deploy_id != 0 ? state_.deploy_id : context_.next_deploy_id();
+    news.step = state_.deploy_step;
+    news.steps = state_.deploy_steps;
+    news.step_text = state_.failed_step;
+    news.why = "Shipmate ended while it ran; it is not run again by itself";
+    context_.notifier->DeployNewsCame(Name(), news);
+    state_.deploy_id = 0;
   }
   if (died_unseen_) {
     LogWarn(Name() + ": ended while shipmate did not run");
@@ -156,6 +163,19 @@ Task<void> Service::SettleStart() {
   co_await SettleExits();
 }
 
+// The step that ran is known by its process, should it have shed its mark. Where that is gone, its number is nobody
+// else's as long as members of its session live (credentials(7)).
+Task<void> Service::EndStep() {
+  if (!state_.step_process || state_.step_process->pid <= 1 || !SameBoot(*state_.step_process)) co_return;
+  const pid_t session = state_.step_process->pid;
+  const auto leader = os::ReadStat(session);
+  if (leader && leader->start_ticks != state_.step_process->start_ticks) co_return;
+  if (os::LivingGroup(session).empty()) co_return;
+  LogWarn(fmt::format("{}: ending the step of the interrupted deploy (session {})", Name(), session));
+  const auto survivors = co_await EndMembers(*context_.census, {.pgid = session}, {.grace = kDeployLeftoverGrace});
+  if (!survivors.empty()) LogError(fmt::format("{}: did not die: {}", Name(), Describe(survivors)));
+}
+
 Task<Result<void>> Service::BeginStart(std::uint64_t generation) {
   state_.generation = generation;
   state_.starting = true;
@@ -177,6 +197,9 @@ State Service::Snapshot() const {
   if (deploying_) {
     state.status = "deploying";
     state.failed_step = deploy_step_;
+  } else {
+    state.deploy_id = state.deploy_step = state.deploy_steps = 0;
+    state.step_process.reset();
   }
   RecordHalt(state);
   state.last_output = Tail(state.last_output, kOutputKept);

@@ -42,6 +42,12 @@ struct State {
   bool starting = false;
   /// Log file of the current or the last process, absolute.
   std::string log_path;
+  /// The deploy under way, while `status` is deploying; its step counts from 1.
+  std::uint64_t deploy_id = 0;
+  std::uint64_t deploy_step = 0;
+  std::uint64_t deploy_steps = 0;
+  /// The process of the step under way, which leads a session of its own.
+  std::optional<os::ProcessState> step_process;
   /// Why a service that is wanted is not started again by itself until the next boot: "failed" or "finished"; else "".
   std::string halt;
   std::string halt_reason;

@@ -92,6 +92,17 @@ Result<void> ReadProcessMember(std::string_view member, const dom::element& valu
   return {};
 }
 
+Result<void> Read(std::string_view member, const dom::element& value, std::optional<os::ProcessState>& out) {
+  dom::object object;
+  if (value.get(object) != simdjson::SUCCESS) return Wrong(member, "an object");
+  out.emplace();
+  for (const auto [name, inner] : object) {
+    if (inner.is_null()) continue;
+    if (auto read = ReadProcessMember(name, inner, *out); !read) return read;
+  }
+  return {};
+}
+
 Result<void> ReadMember(std::string_view member, const dom::element& value, State& out) {
   if (member == "status") return Read(member, value, out.status);
   if (member == "last_deploy") return Read(member, value, out.last_deploy);
@@ -111,14 +122,11 @@ Result<void> ReadMember(std::string_view member, const dom::element& value, Stat
     out.last_output = std::string(KeptOutput(text));
     return {};
   }
-  if (member != "backend") return {};
-  dom::object backend;
-  if (value.get(backend) != simdjson::SUCCESS) return Wrong(member, "an object");
-  out.backend.emplace();
-  for (const auto [name, inner] : backend) {
-    if (inner.is_null()) continue;
-    if (auto read = ReadProcessMember(name, inner, *out.backend); !read) return read;
-  }
+  if (member == "deploy_id") return Read(member, value, out.deploy_id);
+  if (member == "deploy_step") return Read(member, value, out.deploy_step);
+  if (member == "deploy_steps") return Read(member, value, out.deploy_steps);
+  if (member == "step_process") return Read(member, value, out.step_process);
+  if (member == "backend") return Read(member, value, out.backend);
   return {};
 }
 

@@ -108,6 +108,19 @@ void AddCommon(ObjectWriter& writer, const AnyState& state) {
   writer.Add("failed_step", state.failed_step);
 }
 
+void AddProcess(ObjectWriter& writer, std::string& out, std::string_view name, const os::ProcessState& process) {
+  writer.Name(name);
+  ObjectWriter object(out);
+  object.AddNumber("pid", process.pid);
+  object.AddNumber("pgid", process.pgid);
+  object.Add("log_path", process.log_path);
+  object.AddNumber("boot_time", process.boot_time);
+  object.AddNumber("create_time", process.create_time);
+  object.Add("boot_id", process.boot_id);
+  object.AddNumber("start_ticks", process.start_ticks);
+  object.End();
+}
+
 }  // namespace
 
 std::string_view KeptOutput(std::string_view output) {
@@ -122,18 +135,7 @@ std::string ToJson(const State& state) {
   std::string out;
   ObjectWriter writer(out);
   AddCommon(writer, state);
-  if (state.backend) {
-    writer.Name("backend");
-    ObjectWriter backend(out);
-    backend.AddNumber("pid", state.backend->pid);
-    backend.AddNumber("pgid", state.backend->pgid);
-    backend.Add("log_path", state.backend->log_path);
-    backend.AddNumber("boot_time", state.backend->boot_time);
-    backend.AddNumber("create_time", state.backend->create_time);
-    backend.Add("boot_id", state.backend->boot_id);
-    backend.AddNumber("start_ticks", state.backend->start_ticks);
-    backend.End();
-  }
+  if (state.backend) AddProcess(writer, out, "backend", *state.backend);
   if (state.desired == Desired::kUp) writer.Add("desired", "up");
   if (state.desired == Desired::kDown) writer.Add("desired", "down");
   writer.AddNumber("generation", state.generation);
@@ -142,6 +144,10 @@ std::string ToJson(const State& state) {
   writer.Add("halt", state.halt);
   writer.Add("halt_reason", state.halt_reason);
   writer.Add("halt_boot", state.halt_boot);
+  writer.AddNumber("deploy_id", state.deploy_id);
+  writer.AddNumber("deploy_step", state.deploy_step);
+  writer.AddNumber("deploy_steps", state.deploy_steps);
+  if (state.step_process) AddProcess(writer, out, "step_process", *state.step_process);
   writer.End();
   return out;
 }

@@ -23,6 +23,7 @@ struct RecordedEvent {
     kDeployFailed,
     kWebhook,
     kConfirmation,
+    kNews,
   };
   Kind kind = Kind::kService;
   std::string name;
@@ -32,7 +33,8 @@ struct RecordedEvent {
   service::EventDetail detail;
   service::DeployDetail deploy;
   service::WebhookInfo info;
-  std::chrono::seconds ttl{0};
+  service::Question question;
+  service::DeployNews news;
 
   bool operator==(const RecordedEvent&) const = default;
 
@@ -51,8 +53,42 @@ struct RecordedEvent {
         return name + " webhook";
       case Kind::kConfirmation:
         return name + " confirmation";
+      case Kind::kNews:
+        return name + " " + NewsWord();
     }
     return name;
+  }
+
+ private:
+  std::string NewsWord() const {
+    using News = service::DeployNews::Kind;
+    switch (news.kind) {
+      case News::kQueued:
+        return "deploy-queued";
+      case News::kProgress:
+        return "deploy-step";
+      case News::kConfirmed:
+        return "confirmed";
+      case News::kDeclined:
+        return "declined";
+      case News::kExpired:
+        return "expired";
+      case News::kRefused:
+        return "refused";
+      case News::kSuperseded:
+        return "superseded";
+      case News::kHeld:
+        return "held";
+      case News::kCancelled:
+        return "deploy-cancelled";
+      case News::kInterrupted:
+        return "deploy-interrupted";
+      case News::kFrozen:
+        return "frozen";
+      case News::kUnfrozen:
+        return "unfrozen";
+    }
+    return "news";
   }
 };
 
@@ -61,6 +97,9 @@ class RecordingNotifier final : public service::Notifier {
   using Kind = RecordedEvent::Kind;
 
   std::vector<RecordedEvent> events;
+  /// Apart from the events, for there are many.
+  std::vector<deploy::Record> records;
+  std::vector<service::DeployNews> progress;
   /// Called after each event; may be empty.
   std::function<void(const RecordedEvent&)> on_event;
 
@@ -112,11 +151,17 @@ class RecordingNotifier final : public service::Notifier {
     record.info = info;
     Keep(std::move(record));
   }
-  void ConfirmationRequested(const std::string& name, const service::WebhookInfo& info,
-                             std::chrono::seconds ttl) override {
+  void ConfirmationRequested(const std::string& name, const service::Question& question) override {
     RecordedEvent record{.kind = Kind::kConfirmation, .name = name};
-    record.info = info;
-    record.ttl = ttl;
+    record.info = question.info;
+    record.question = question;
+    Keep(std::move(record));
+  }
+  void DeployRecorded(const deploy::Record& record) override { records.push_back(record); }
+  void DeployNewsCame(const std::string& name, const service::DeployNews& news) override {
+    if (news.kind == service::DeployNews::Kind::kProgress) return progress.push_back(news);
+    RecordedEvent record{.kind = Kind::kNews, .name = name};
+    record.news = news;
     Keep(std::move(record));
   }
 

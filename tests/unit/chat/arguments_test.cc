@@ -126,7 +126,7 @@ TEST_CASE("usage comes from the table") {
   CHECK(Refusal("logs api 5 6") ==
         "usage: logs <service> [lines] [--grep <text>] [--since <10m>] [--previous [n]] [-f]\n\"6\" is one word too "
         "many");
-  CHECK(Refusal("confirm api db") == "usage: confirm <service>\n\"db\" is one word too many");
+  CHECK(Refusal("cancel api db") == "usage: cancel <service>\n\"db\" is one word too many");
 }
 
 TEST_CASE("numbers") {

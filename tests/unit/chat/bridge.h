@@ -16,8 +16,8 @@
 #include "chat/outbox.h"
 #include "chat/render.h"
 #include "fakes/fake_frontend.h"
-#include "gate/confirmation.h"
 #include "gate/deploy_gate.h"
+#include "gate/store.h"
 #include "history/audit.h"
 #include "history/schema.h"
 #include "unit/service/machine.h"
@@ -50,13 +50,18 @@ class Bridge {
       : frontend("discord", std::move(channels)),
         outbox(machine.loop.get_executor()),
         notifier(outbox, machine.clock, "!"),
-        confirmations(machine.clock, std::chrono::minutes(10)),
         verbs(chat::Verbs::BuiltIn()),
         access(std::move(access)),
         custom({"BASE=base", "PATH=/usr/local/bin:/usr/bin:/bin"}, machine.clock, "!") {
     machine.Start(std::move(services));
     machine.manager->SetNotifier(notifier);
-    gate = std::make_unique<gate::DeployGate>(*machine.manager, notifier, confirmations);
+    gate = std::make_unique<gate::DeployGate>(gate::GateSetup{.executor = machine.loop.get_executor(),
+                                                              .manager = *machine.manager,
+                                                              .notifier = notifier,
+                                                              .clock = machine.clock,
+                                                              .store = *gate::GateStore::Open(":memory:"),
+                                                              .max_parallel = 4});
+    REQUIRE(gate->Start().has_value());
     if (recording == Recording::kOn) {
       database = std::move(*store::Database::Open(machine.dir / "history.db", history::Migrations()));
       audit = std::make_unique<history::Audit>(*database, machine.clock, nullptr);
@@ -76,11 +81,18 @@ class Bridge {
                                                                .frontends = [this] { return health; },
                                                                .custom = &custom,
                                                                .audit = audit.get(),
-                                                               .unrecorded = ""});
+                                                               .unrecorded = "",
+                                                               .deploys = nullptr});
     hub = std::make_unique<chat::Hub>(machine.loop.get_executor(), *dispatcher, outbox, "!");
   }
   ~Bridge() {
     machine.Run(hub->Close(std::chrono::seconds(20)));
+    machine.Run(gate->Close());
+    machine.Run(machine.manager->Stop());
+    // The hub's, the dispatcher's and the gate's manager goes after them.
+    hub.reset();
+    dispatcher.reset();
+    gate.reset();
     machine.StopManager();
     machine.Run(outbox.Close(std::chrono::seconds(20)));
   }
@@ -128,7 +140,6 @@ class Bridge {
   FakeFrontend frontend;
   chat::Outbox outbox;
   chat::ChatNotifier notifier;
-  gate::ConfirmationTracker confirmations;
   chat::Verbs verbs;
   const chat::Access access;
   chat::CustomCommands custom;

@@ -201,10 +201,12 @@ TEST_CASE("a hostile push is one short message") {
 
 TEST_CASE("a confirmation is asked for, with what it is about") {
   Desk desk;
-  desk.notifier.ConfirmationRequested("shop", Push(), 10min);
+  desk.notifier.ConfirmationRequested(
+      "shop", {.id = 7, .info = Push(), .actor = "push by bob", .ttl = 10min, .token = "deadbee"});
   CHECK(desk.Posted() ==
-        Names{"Deploy of **shop** waits for a confirmation (repo acme/shop, branch `main`, commit deadbee "
-              "(https://forge.example/acme/shop/commit/deadbeefcafe) by Alice). Answer `!confirm shop` within 10m."});
+        Names{"Deploy of **shop** waits for a confirmation (repo acme/shop, push by bob, branch `main`, commit "
+              "deadbee (https://forge.example/acme/shop/commit/deadbeefcafe) by Alice). Answer `!confirm shop deadbee` "
+              "or `!decline shop` within 10m."});
 }
 
 TEST_CASE("events that have no number of their own get keys that never repeat") {
@@ -212,7 +214,9 @@ TEST_CASE("events that have no number of their own get keys that never repeat") 
   for (int i = 0; i < 3; ++i) {
     desk.notifier.WebhookReceived("shop", Push());
     desk.notifier.ServiceEvent("unit", "started", {});
-    desk.notifier.ConfirmationRequested("shop", Push(), 10min);
+    desk.notifier.ConfirmationRequested(
+        "shop",
+        {.id = static_cast<std::uint64_t>(i) + 1, .info = Push(), .actor = "", .ttl = 10min, .token = "deadbee"});
   }
   CHECK(desk.Posted().size() == 9);
   std::set<std::string> keys;

@@ -139,8 +139,8 @@ TEST_CASE("T-18: a command is one line in the log, whatever it contains") {
 TEST_CASE("completion") {
   Bridge bridge({Sleeper("web-1"), Sleeper("web-2"), Sleeper("api")});
   Hub& hub = *bridge.hub;
-  CHECK(hub.Complete("re") == Names{"reload", "restart"});
-  CHECK(hub.Complete("!re") == Names{"!reload", "!restart"});
+  CHECK(hub.Complete("re") == Names{"reject", "reload", "restart"});
+  CHECK(hub.Complete("!re") == Names{"!reject", "!reload", "!restart"});
   CHECK(hub.Complete("restart w") == Names{"web-1", "web-2"});
   CHECK(hub.Complete("!restart api w") == Names{"web-1", "web-2"});
   CHECK(hub.Complete("logs ") == Names{"api", "web-1", "web-2"});

@@ -332,3 +332,33 @@ TEST_CASE("a step's text is a shell's only because the service file says so") {
   options.env.emplace_back("BRANCH=$(cat secret); `cat secret`");
   CHECK(Run(std::move(options)).output.ends_with("\n$(cat secret); `cat secret`\n"));
 }
+
+TEST_CASE("a step has a limit of its own, and one for its silence") {
+  const TempDir dir;
+  StepsOptions slow = Options(dir, {"sleep 600"});
+  slow.step_limit = 200ms;
+  const StepsResult late = Run(std::move(slow));
+  CHECK(late.output == "$ sleep 600\nERROR: timed out after 200ms\n");
+  REQUIRE(late.steps.size() == 1);
+  CHECK(late.steps[0].failure == "timed out after 200ms");
+
+  StepsOptions silent = Options(dir, {"echo begun; sleep 600"});
+  silent.idle_limit = 500ms;
+  const StepsResult idle = Run(std::move(silent));
+  CHECK(idle.output == "$ echo begun; sleep 600\nbegun\nERROR: printed nothing for 500ms, and was ended\n");
+  CHECK(!idle.cancelled);
+}
+
+TEST_CASE("each step is told when it begins, by its process, and when it has ended") {
+  const TempDir dir;
+  StepsOptions options = Options(dir, {"true", "exit 4"});
+  std::vector<std::string> told;
+  options.on_step = [&told](std::size_t index) { told.push_back("begin " + std::to_string(index)); };
+  options.on_start = [&told](pid_t pid) { told.push_back(pid > 1 ? "process" : "none"); };
+  options.on_step_end = [&told](const deploy::StepRecord& step) { told.push_back("end " + step.text + step.failure); };
+  options.log_file = dir / "deploy.log";
+  const StepsResult result = Run(std::move(options));
+  CHECK(told ==
+        std::vector<std::string>{"begin 0", "process", "end true", "begin 1", "process", "end exit 4exit status 4"});
+  CHECK(ReadText(dir / "deploy.log") == result.output);
+}

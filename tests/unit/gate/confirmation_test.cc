@@ -11,42 +11,42 @@ using tests::FakeClock;
 
 namespace {
 
-service::WebhookInfo Info(const std::string& branch) {
-  service::WebhookInfo info;
-  info.branch = branch;
-  return info;
+gate::Wish Asked(const std::string& service, const std::string& branch) {
+  gate::Wish wish;
+  wish.service = service;
+  wish.info.branch = branch;
+  return wish;
 }
 
 std::string ConfirmedBranch(ConfirmationTracker& tracker, const std::string& service) {
-  const auto info = tracker.Confirm(service);
-  return info ? info->branch : "none";
+  const auto wish = tracker.Confirm(service);
+  return wish ? wish->info.branch : "none";
 }
 
 }  // namespace
 
 TEST_CASE("a confirmation is given once") {
   FakeClock clock;
-  ConfirmationTracker tracker(clock, 10min);
-  CHECK(tracker.Ttl() == 10min);
-  tracker.AddPending("web", Info("main"));
+  ConfirmationTracker tracker(clock);
+  tracker.AddPending(Asked("web", "main"), 10min);
   CHECK(ConfirmedBranch(tracker, "web") == "main");
   CHECK(ConfirmedBranch(tracker, "web") == "none");
 }
 
 TEST_CASE("what was not asked cannot be confirmed") {
   FakeClock clock;
-  ConfirmationTracker tracker(clock, 10min);
+  ConfirmationTracker tracker(clock);
   CHECK(!tracker.Confirm("web").has_value());
-  tracker.AddPending("web", Info("main"));
+  tracker.AddPending(Asked("web", "main"), 10min);
   CHECK(!tracker.Confirm("web.api").has_value());
   CHECK(tracker.IsPending("web"));
 }
 
 TEST_CASE("looking does not consume") {
   FakeClock clock;
-  ConfirmationTracker tracker(clock, 10min);
+  ConfirmationTracker tracker(clock);
   CHECK(!tracker.IsPending("web"));
-  tracker.AddPending("web", Info("main"));
+  tracker.AddPending(Asked("web", "main"), 10min);
   CHECK(tracker.IsPending("web"));
   CHECK(tracker.IsPending("web"));
   CHECK(tracker.List().size() == 1);
@@ -56,10 +56,10 @@ TEST_CASE("looking does not consume") {
 
 TEST_CASE("a newer push takes the place of the older one and starts the time anew") {
   FakeClock clock;
-  ConfirmationTracker tracker(clock, 10min);
-  tracker.AddPending("web", Info("old"));
+  ConfirmationTracker tracker(clock);
+  tracker.AddPending(Asked("web", "old"), 10min);
   clock.Advance(9min);
-  tracker.AddPending("web", Info("new"));
+  tracker.AddPending(Asked("web", "new"), 10min);
   clock.Advance(9min);
   CHECK(tracker.List().size() == 1);
   CHECK(ConfirmedBranch(tracker, "web") == "new");
@@ -68,19 +68,19 @@ TEST_CASE("a newer push takes the place of the older one and starts the time ane
 
 TEST_CASE("the time runs out strictly after its length") {
   FakeClock clock;
-  ConfirmationTracker tracker(clock, 1ms);
-  tracker.AddPending("web", Info("main"));
+  ConfirmationTracker tracker(clock);
+  tracker.AddPending(Asked("web", "main"), 1ms);
   clock.Advance(1ms);
   CHECK(tracker.IsPending("web"));
   clock.Advance(1ns);
   CHECK(!tracker.IsPending("web"));
   CHECK(!tracker.Confirm("web").has_value());
 
-  tracker.AddPending("web", Info("main"));
+  tracker.AddPending(Asked("web", "main"), 1ms);
   clock.Advance(1ms);
   CHECK(tracker.Confirm("web").has_value());
 
-  tracker.AddPending("web", Info("main"));
+  tracker.AddPending(Asked("web", "main"), 1ms);
   clock.Advance(5ms);
   CHECK(!tracker.Confirm("web").has_value());
   CHECK(tracker.List().empty());
@@ -88,8 +88,8 @@ TEST_CASE("the time runs out strictly after its length") {
 
 TEST_CASE("steps of the system's clock neither end nor prolong the time") {
   FakeClock clock;
-  ConfirmationTracker tracker(clock, 10min);
-  tracker.AddPending("web", Info("main"));
+  ConfirmationTracker tracker(clock);
+  tracker.AddPending(Asked("web", "main"), 10min);
   clock.StepWall(24h);
   CHECK(tracker.IsPending("web"));
   clock.StepWall(-72h);
@@ -99,15 +99,15 @@ TEST_CASE("steps of the system's clock neither end nor prolong the time") {
 
 TEST_CASE("the list is by name, without what ran out, with the time left") {
   FakeClock clock;
-  ConfirmationTracker tracker(clock, 10min);
-  tracker.AddPending("charlie", Info("c"));
+  ConfirmationTracker tracker(clock);
+  tracker.AddPending(Asked("charlie", "c"), 10min);
   clock.Advance(6min);
-  tracker.AddPending("bravo", Info("b"));
-  tracker.AddPending("alpha", Info("a"));
+  tracker.AddPending(Asked("bravo", "b"), 10min);
+  tracker.AddPending(Asked("alpha", "a"), 10min);
   auto list = tracker.List();
   REQUIRE(list.size() == 3);
   CHECK(list[0].service == "alpha");
-  CHECK(list[0].info.branch == "a");
+  CHECK(list[0].wish.info.branch == "a");
   CHECK(list[0].left == 10min);
   CHECK(list[1].service == "bravo");
   CHECK(list[2].service == "charlie");
@@ -117,4 +117,20 @@ TEST_CASE("the list is by name, without what ran out, with the time left") {
   REQUIRE(list.size() == 2);
   CHECK(list[0].service == "alpha");
   CHECK(list[0].left == 6min);
+}
+
+TEST_CASE("what ran out is handed over once, and the next end is known before") {
+  FakeClock clock;
+  ConfirmationTracker tracker(clock);
+  CHECK(!tracker.NextExpiry().has_value());
+  tracker.AddPending(Asked("web", "main"), 10min);
+  tracker.AddPending(Asked("api", "main"), 1min);
+  CHECK(tracker.NextExpiry() == 1min);
+  CHECK(tracker.TakeExpired().empty());
+  clock.Advance(1min + 1ns);
+  const auto expired = tracker.TakeExpired();
+  REQUIRE(expired.size() == 1);
+  CHECK(expired[0].service == "api");
+  CHECK(tracker.TakeExpired().empty());
+  CHECK(tracker.NextExpiry() == 9min - 1ns);
 }

@@ -267,15 +267,19 @@ TEST_CASE("what an interrupted deploy left running is ended, what another left i
   };
   const pid_t step = spawn("1711000005000000000");
   const pid_t daemon = spawn("1711000001000000000");
+  // One that shed its mark is known by its recorded process.
+  const pid_t unmarked = spawn("");
   State state;
   state.status = "deploying";
   state.failed_step = "sleep 3600";
   state.last_deploy = base::WallTime(std::chrono::seconds(1711000005));
+  state.step_process = os::Identify(unmarked);
   WriteState(machine, "web", state);
   REQUIRE(machine.Until([&] { return os::ReadEnviron(step, kDeployMark).has_value(); }));
   machine.Start({Sleeper("web")});
   CHECK(machine.Until([&] { return !Lives(step); }));
-  CHECK(machine.Until([&] { return machine.notifier.Count("web deploy-failed") == 1; }));
+  CHECK(machine.Until([&] { return !Lives(unmarked); }));
+  CHECK(machine.Until([&] { return machine.notifier.Count("web deploy-interrupted") == 1; }));
   CHECK(Lives(daemon));
 }
 

@@ -29,7 +29,7 @@ void SendAll(service::Notifier& notifier) {
   notifier.DeploySucceeded("web", "out", deploy);
   notifier.DeployFailed("web", "make", "err", deploy);
   notifier.WebhookReceived("web", info);
-  notifier.ConfirmationRequested("web", info, std::chrono::minutes(10));
+  notifier.ConfirmationRequested("web", {.id = 3, .info = info, .actor = "", .ttl = std::chrono::minutes(10), .token = ""});
 }
 
 }  // namespace
@@ -52,7 +52,7 @@ TEST_CASE("each event reaches every member with equal arguments") {
   CHECK(first.Find("web deploy-failed")->step == "make");
   CHECK(first.Find("web deploy-failed")->output == "err");
   CHECK(first.Find("web deploy-failed")->deploy.actor == "alice");
-  CHECK(first.Find("web confirmation")->ttl == std::chrono::minutes(10));
+  CHECK(first.Find("web confirmation")->question.ttl == std::chrono::minutes(10));
   CHECK(first.Find("web exited")->detail.exit->code == 3);
 }
 

@@ -194,7 +194,7 @@ TEST_CASE("deploying: changing operations are refused at once, reading ones answ
   if (desk.manager) (void)desk.manager->CancelDeploy("web");
 }
 
-TEST_CASE("a deploy that is cancelled fails and says so; none can be cancelled when none runs") {
+TEST_CASE("a deploy that is cancelled says so, once; none can be cancelled when none runs") {
   tests::TempDir dir;
   const std::string begun = dir / "begun";
   const std::string step = "touch " + begun + "; sleep 600";
@@ -203,11 +203,18 @@ TEST_CASE("a deploy that is cancelled fails and says so; none can be cancelled w
   REQUIRE(desk.manager->RequestDeploy("web", {}).has_value());
   REQUIRE(desk.Until([&] { return std::filesystem::exists(begun); }));
   REQUIRE(desk.manager->CancelDeploy("web").has_value());
-  REQUIRE(desk.Until([&] { return desk.Ends() == 1; }));
-  const auto* failed = desk.notifier.Find("web deploy-failed");
-  REQUIRE(failed != nullptr);
-  CHECK(failed->step == step);
-  CHECK(failed->output == "$ " + step + "\nERROR: cancelled\n");
+  REQUIRE(desk.Until([&] { return desk.notifier.Count("web deploy-cancelled") == 1; }));
+  CHECK(desk.notifier.Count("web deploy-failed") == 0);
+  const auto* cancelled = desk.notifier.Find("web deploy-cancelled");
+  CHECK(cancelled->news.step == 1);
+  CHECK(cancelled->news.steps == 1);
+  CHECK(cancelled->news.step_text == step);
+  REQUIRE(!desk.notifier.records.empty());
+  const deploy::Record& record = desk.notifier.records.back();
+  CHECK(record.result == "cancelled");
+  REQUIRE(record.steps.size() == 1);
+  CHECK(record.steps[0].failure == "cancelled");
+  CHECK(tests::ReadText(record.log_file) == "$ " + step + "\nERROR: cancelled\n");
 }
 
 TEST_CASE("the end of a deploy, by what is wanted") {
@@ -318,11 +325,14 @@ TEST_CASE("a deploy found on disk is reported as interrupted, once") {
   Machine machine;
   std::filesystem::create_directories(machine.config.state_dir);
   tests::WriteText(machine.config.state_dir + "/web.json",
-                   R"({"status":"deploying","last_result":"success","failed_step":"make install"})");
+                   R"({"status":"deploying","last_result":"success","failed_step":"make install",)"
+                   R"("deploy_id":12,"deploy_step":3,"deploy_steps":5})");
   machine.StartFake({Sleeper("web")});
-  REQUIRE(machine.Until([&] { return machine.notifier.Count("web deploy-failed") == 1; }));
-  CHECK(machine.notifier.events[0].step == "make install");
-  CHECK(machine.notifier.events[0].output.contains("interrupted"));
+  REQUIRE(machine.Until([&] { return machine.notifier.Count("web deploy-interrupted") == 1; }));
+  CHECK(machine.notifier.events[0].news.id == 12);
+  CHECK(machine.notifier.events[0].news.step == 3);
+  CHECK(machine.notifier.events[0].news.steps == 5);
+  CHECK(machine.notifier.events[0].news.step_text == "make install");
   CHECK(machine.Saved("web").last_result == "failed");
   CHECK(machine.Saved("web").failed_step == "make install");
   machine.StartFake({Sleeper("web")});
