@@ -137,6 +137,14 @@ std::vector<std::string> HiddenVariables() {
   return names;
 }
 
+// Without it messages are posted all the same.
+std::unique_ptr<store::Database> OpenOutbox(const std::string& state_dir) {
+  auto opened = store::Database::Open(state_dir + "/outbox.db", chat::OutboxStore::Migrations());
+  if (opened) return std::move(*opened);
+  LogError("messages that wait to be posted will not survive a restart: " + opened.error().what);
+  return nullptr;
+}
+
 enum class Ending {
   kExit,
   kRenewal,  ///< the program at our path is to take our place
@@ -164,7 +172,8 @@ class App {
         access_(settings_.config.access),
         custom_(service::WithUsualVariables(os::InheritedEnvironment(HiddenVariables())), clock_,
                 settings_.config.prefix),
-        outbox_(loop_.get_executor(), masker_),
+        outbox_database_(OpenOutbox(settings_.config.state_dir)),
+        outbox_(loop_.get_executor(), {.masker = masker_, .clock = &clock_, .database = outbox_database_.get()}),
         signals_(loop_.get_executor(), {SIGINT, SIGTERM, SIGHUP}),
         stop_(loop_.get_executor()),
         renewal_({.executor = loop_.get_executor(),
@@ -204,12 +213,16 @@ class App {
     if (!webhooks) {
       std::fprintf(stderr, "shipmate: %s\n", webhooks.error().what.c_str());
       exit_status_ = 1;
+      co_await outbox_.Close(0ms);
       co_await EndBackground();
       co_return;
     }
     webhooks_ = *std::move(webhooks);
 
     OpenHistory();
+    // What is found on taking over is news, too.
+    MakeFrontends();
+
     const auto unit = co_await FindUnit();
     renewal_.SetUnit(unit);
     const auto renew = [this](const std::string& why) { renewal_.Begin(why); };
@@ -229,6 +242,7 @@ class App {
     if (!manager) {
       std::fprintf(stderr, "shipmate: %s\n", manager.error().what.c_str());
       exit_status_ = 1;
+      co_await outbox_.Close(0ms);
       co_await EndBackground();
       co_return;
     }
@@ -247,9 +261,9 @@ class App {
     hub_ = std::make_unique<chat::Hub>(loop_.get_executor(), *dispatcher_, outbox_, settings_.config.prefix);
 
     const auto adoption = std::chrono::duration_cast<std::chrono::milliseconds>(clock_.Now() - began);
-    StartFrontends();
     // Before any frontend has run, so that no new command can be among them.
     hub_->AnswerInterrupted();
+    StartFrontends();
     if (webhooks_) webhooks_->Serve(background_, *manager_, *gate_);
     co_await SayNews(adoption);
     link_.Ready(background_, [this] { return StatusLine(); });
@@ -346,7 +360,7 @@ class App {
     return health;
   }
 
-  void StartFrontends() {
+  void MakeFrontends() {
     std::vector<std::string> warnings;
     frontends_ = CreateFrontends(
         {.executor = loop_.get_executor(), .config = settings_.config, .env = settings_.env, .clock = clock_},
@@ -356,15 +370,19 @@ class App {
       LogWarn("no chat platform is set up: services run, but nobody can command them; set up a platform in " +
               options_.config + ", or start with --interactive");
     }
-    if (!frontends_.empty()) LogInfo(access_.Describe());
-    for (const auto& frontend : frontends_) {
-      outbox_.Add(*frontend);
-      platforms_.Spawn(frontend->Name(), RunPlatform(*frontend));
-    }
     if (options_.interactive) {
       frontends_.push_back(platforms::console::CreateConsole(loop_.get_executor(), masker_));
-      outbox_.Add(*frontends_.back());
-      platforms_.Spawn("console", RunConsole(*frontends_.back()));
+    }
+    for (const auto& frontend : frontends_) outbox_.Add(*frontend);
+  }
+
+  void StartFrontends() {
+    for (const auto& frontend : frontends_) {
+      if (options_.interactive && frontend == frontends_.back()) {
+        platforms_.Spawn("console", RunConsole(*frontend));
+      } else {
+        platforms_.Spawn(frontend->Name(), RunPlatform(*frontend));
+      }
     }
   }
 
@@ -483,6 +501,7 @@ class App {
   chat::Verbs verbs_;
   chat::Access access_;
   chat::CustomCommands custom_;
+  std::unique_ptr<store::Database> outbox_database_;
   chat::Outbox outbox_;
   service::MultiNotifier notifiers_;
   os::SignalWatcher signals_;

@@ -55,6 +55,11 @@ std::string Remark(const service::DeployDetail& detail) {
   return parts.empty() ? "" : fmt::format(" ({})", fmt::join(parts, ", "));
 }
 
+// The messages of one deploy are one post.
+void MakeOne(Message& message, const std::string& name, const service::DeployDetail& detail) {
+  message.edit_key = fmt::format("deploy:{}:{}", name, detail.id);
+}
+
 std::string DeployKey(const std::string& name, const service::DeployDetail& detail, std::string_view what) {
   return fmt::format("deploy:{}:{}:{}", name, detail.id, what);
 }
@@ -80,10 +85,16 @@ void ChatNotifier::ServiceEvent(const std::string& name, const std::string& even
   if (event == "restarted" && detail.told == service::Told::kInDeploy) return;
   Message message;
   message.headline.Bold(name);
+  if (event == "unhealthy") message.tone = Message::Tone::kFailure;
   if (event == "recovered") {
-    told_.erase(name);
     message.headline.Plain(fmt::format(": running again after {} crash{}, down for {}", detail.crashes,
                                        detail.crashes == 1 ? "" : "es", Moment(detail.down)));
+    // It takes the place of what told how the service crashed.
+    if (const auto row = told_.find(name); row != told_.end()) {
+      message.lines.emplace_back("the last: " + row->second.last);
+      message.edit_key = row->second.edit_key;
+      told_.erase(row);
+    }
   } else {
     message.headline.Plain(": " + (event == "healthy" ? "healthy again" : event));
   }
@@ -93,20 +104,26 @@ void ChatNotifier::ServiceEvent(const std::string& name, const std::string& even
   Tell(name, event, detail, message, news ? Repeat::kEverywhere : Repeat::kNotWhereAnswered);
 }
 
-bool ChatNotifier::WorthTelling(const std::string& name, const service::EventDetail& detail) {
-  // Its end follows, and tells it.
-  if (detail.incident != 0 && !detail.reason.empty()) return false;
+Message::Stage ChatNotifier::Worth(const std::string& name, const service::EventDetail& detail) {
+  CrashRow& row = told_[name];
+  if (row.incident != detail.incident) row = {.incident = detail.incident};
+  if (detail.incident != 0) row.edit_key = fmt::format("incident:{}:{}:{}", name, run_, detail.incident);
+  row.last = HowItEnded(detail);
   const base::SteadyTime now = clock_.Now();
-  const auto last = told_.find(name);
   const bool doubled = (detail.crashes & (detail.crashes - 1)) == 0;
-  if (detail.crashes > 1 && !doubled && last != told_.end() && now - last->second < kTellAgain) return false;
-  told_[name] = now;
-  return detail.told != service::Told::kInDeploy;
+  if (detail.crashes > 1 && !doubled && row.told && now - *row.told < kTellAgain) return Message::Stage::kPassing;
+  row.told = now;
+  return Message::Stage::kLasting;
 }
 
 void ChatNotifier::TellCrash(const std::string& name, const std::string& event, const service::EventDetail& detail) {
-  if (!WorthTelling(name, detail)) return;
+  // Its end follows, and tells it.
+  if (detail.incident != 0 && !detail.reason.empty()) return;
   Message message;
+  message.stage = Worth(name, detail);
+  message.edit_key = told_[name].edit_key;
+  if (detail.told == service::Told::kInDeploy) return;
+  message.tone = Message::Tone::kFailure;
   message.headline.Bold(name).Plain(": ");
   if (event == "failed") {
     // A unit's end comes with its manager's word for it; "success" adds nothing.
@@ -125,8 +142,12 @@ void ChatNotifier::TellCrash(const std::string& name, const std::string& event, 
 }
 
 void ChatNotifier::TellFailed(const std::string& name, const service::EventDetail& detail) {
-  told_.erase(name);
   Message message;
+  if (const auto row = told_.find(name); row != told_.end() && row->second.incident == detail.incident) {
+    message.edit_key = row->second.edit_key;
+    told_.erase(row);
+  }
+  message.tone = Message::Tone::kFailure;
   message.headline.Bold(name).Plain(": failed: " + detail.reason + ", the last: " + HowItEnded(detail));
   message.headline.Plain("; start it with ").Code(prefix_ + "start " + name);
   AddTail(message, detail);
@@ -135,7 +156,8 @@ void ChatNotifier::TellFailed(const std::string& name, const service::EventDetai
 
 void ChatNotifier::Tell(const std::string& name, const std::string& event, const service::EventDetail& detail,
                         const Message& message, Repeat repeat) {
-  const std::string key = fmt::format("service:{}:{}:{}", name, detail.generation, event);
+  // A service that was removed and made anew begins to count anew: the process tells them apart.
+  const std::string key = fmt::format("service:{}:{}:{}:{}", name, detail.generation, event, detail.pid);
   // These may come again for one process; so may a start that failed, whose process never was.
   const bool repeats = event == "unhealthy" || event == "healthy" || event == "start-failed";
   outbox_.Notice("service", name, detail.generation == 0 || repeats ? UniqueKey(key) : key, message, repeat);
@@ -144,6 +166,7 @@ void ChatNotifier::Tell(const std::string& name, const std::string& event, const
 void ChatNotifier::DeployStarted(const std::string& name, const service::DeployDetail& detail) {
   Message message;
   message.headline.Plain("Deploying ").Bold(name).Plain("..." + Remark(detail));
+  MakeOne(message, name, detail);
   outbox_.Notice("deploy", name, DeployKey(name, detail, "started"), message);
 }
 
@@ -152,6 +175,7 @@ void ChatNotifier::DeploySucceeded(const std::string& name, const std::string& /
   Message message;
   message.headline.Plain("Deploy of ").Bold(name).Plain(" succeeded." + Remark(detail));
   if (!detail.note.empty()) message.lines.emplace_back(Shorten(detail.note, kLongestStep));
+  MakeOne(message, name, detail);
   outbox_.Notice("deploy", name, DeployKey(name, detail, "succeeded"), message);
 }
 
@@ -163,7 +187,10 @@ void ChatNotifier::DeployFailed(const std::string& name, const std::string& step
   for (const std::string& line : {detail.note, detail.aftermath}) {
     if (!line.empty()) message.lines.emplace_back(Shorten(line, kLongestStep));
   }
+  message.tone = Message::Tone::kFailure;
   if (!output.empty()) message.code = output;
+  message.code_file = fmt::format("{}-deploy-{}.log", name, detail.id);
+  MakeOne(message, name, detail);
   outbox_.Notice("deploy", name, DeployKey(name, detail, "failed"), message);
 }
 
@@ -204,6 +231,7 @@ void ChatNotifier::ConfirmationRequested(const std::string& name, const service:
       .Plain(" or ")
       .Code(prefix_ + "decline " + name);
   message.headline.Plain(" within " + base::FormatDuration(question.ttl) + ".");
+  message.asks = true;
   outbox_.Notice("deploy", name, fmt::format("deploy:{}:{}:question", name, question.id), message);
 }
 

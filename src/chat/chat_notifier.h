@@ -1,10 +1,12 @@
 #pragma once
 
-// ChatNotifier: words each event of the services for the channels, and hands it to the Outbox. A row of crashes is told
-// at its beginning, then each time its count doubles or some minutes have passed, and at its end.
+// ChatNotifier: words each event of the services for the channels, and hands it to the Outbox. A deploy, and a row of
+// crashes, is one post that is edited; where nothing can be edited, a row of crashes is told at its beginning, then
+// each time its count doubles or some minutes have passed, and at its end.
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 
 #include "base/clock.h"
@@ -30,8 +32,16 @@ class ChatNotifier final : public service::Notifier {
   void DeployRecorded(const deploy::Record&) override {}
 
  private:
-  /// Whether the crash that `detail` describes is worth a post of its own.
-  bool WorthTelling(const std::string& name, const service::EventDetail& detail);
+  /// A row of crashes that was told and is not over.
+  struct CrashRow {
+    std::uint64_t incident = 0;
+    std::string edit_key;
+    std::string last;
+    std::optional<base::SteadyTime> told;
+  };
+
+  /// Whether the crash that `detail` describes is worth a word where nothing can be edited.
+  Message::Stage Worth(const std::string& name, const service::EventDetail& detail);
   void TellCrash(const std::string& name, const std::string& event, const service::EventDetail& detail);
   void TellFailed(const std::string& name, const service::EventDetail& detail);
   void Tell(const std::string& name, const std::string& event, const service::EventDetail& detail,
@@ -44,8 +54,7 @@ class ChatNotifier final : public service::Notifier {
   // Sets the keys of one run of the program apart from those of the next.
   const std::int64_t run_;
   std::uint64_t events_ = 0;
-  /// When a service's crashes were last told.
-  std::map<std::string, base::SteadyTime> told_;
+  std::map<std::string, CrashRow> told_;
 };
 
 }  // namespace shipmate::chat

@@ -126,9 +126,7 @@ void Hub::Receive(Incoming incoming) {
   auto accepted = Accept(std::move(incoming), parsed);
   if (!accepted) return;
   if (running_.Size() >= kRunningLimit) {
-    const Message answer = Plain("too many commands at once, try again");
-    Reply(accepted->incoming, answer);
-    Record(accepted->incoming, answer);
+    Reply(accepted->incoming, Plain("too many commands at once, try again"));
     return;
   }
   running_.Spawn("command", Answer(*std::move(accepted)));
@@ -142,21 +140,20 @@ Task<std::optional<Message>> Hub::Ask(Incoming incoming) {
   if (!accepted) co_return std::nullopt;
   Message answer = co_await Perform(accepted->incoming, std::move(accepted->judged));
   AddUnrecorded(accepted->unrecorded, answer);
-  Record(accepted->incoming, answer);
+  Record(accepted->incoming, answer.headline.Bare());
   co_return answer;
 }
 
 Task<void> Hub::Answer(Accepted accepted) {
   Message answer = co_await Perform(accepted.incoming, std::move(accepted.judged));
   AddUnrecorded(accepted.unrecorded, answer);
-  Reply(accepted.incoming, answer);
-  Record(accepted.incoming, answer);
+  Reply(accepted.incoming, std::move(answer));
 }
 
-void Hub::Record(const Incoming& incoming, const Message& answer) {
+void Hub::Record(const Incoming& incoming, const std::string& result) {
   history::Audit* audit = dispatcher_.GetDesk().audit;
   if (audit == nullptr) return;
-  const auto done = audit->Finish(incoming.actor.platform, incoming.message_id, answer.headline.Bare());
+  const auto done = audit->Finish(incoming.actor.platform, incoming.message_id, result);
   if (!done) LogError("result of a command not recorded: " + done.error().what);
 }
 
@@ -180,8 +177,12 @@ void Hub::AnswerInterrupted() {
                             .message_id = command.message_id,
                             .text = command.text};
     // A console of then is not there any more.
-    if (left->size() - i <= kAnsweredLate && HasFrontend(command.platform)) Reply(incoming, answer);
-    Record(incoming, Plain("interrupted by a restart"));
+    if (left->size() - i <= kAnsweredLate && HasFrontend(command.platform)) {
+      // Its own answer may lie in the outbox already.
+      Reply(incoming, std::move(answer), chat::Answer::Record::kFirst);
+    } else {
+      Record(incoming, "interrupted by a restart");
+    }
   }
 }
 
@@ -224,7 +225,6 @@ void Hub::Missed(Incoming incoming, base::WallTime at) {
   const Message answer =
       Plain(fmt::format("missed while offline {} ago; not run", base::FormatDuration(desk.clock.WallNow() - at)));
   Reply(incoming, answer);
-  Record(incoming, answer);
 }
 
 Task<Message> Hub::Perform(const Incoming& incoming, Judgement judged) {
@@ -267,11 +267,18 @@ bool Hub::HasFrontend(const std::string& platform) const {
                              [&](const Frontend* frontend) { return frontend->Name() == platform; });
 }
 
-void Hub::Reply(const Incoming& incoming, Message message) {
+void Hub::Reply(const Incoming& incoming, Message message, chat::Answer::Record record) {
   for (Frontend* frontend : outbox_.Frontends()) {
     if (frontend->Name() != incoming.actor.platform) continue;
-    outbox_.Reply(*frontend, incoming.channel, incoming.message_id,
-                  fmt::format("r:{}:{}", incoming.actor.platform, incoming.message_id), std::move(message));
+    const std::string result = message.headline.Bare();
+    chat::Answer answer{.channel = incoming.channel,
+                        .reply_to = incoming.message_id,
+                        .key = fmt::format("r:{}:{}", incoming.actor.platform, incoming.message_id),
+                        .message = std::move(message),
+                        .record = record};
+    // Not before it is sure to arrive: a command without a result is answered by the next run of the program.
+    answer.kept = [this, incoming, result] { Record(incoming, result); };
+    outbox_.Reply(*frontend, std::move(answer));
     return;
   }
   LogError(fmt::format("command: no frontend {} to answer through", base::Quote(incoming.actor.platform)));

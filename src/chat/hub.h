@@ -24,7 +24,7 @@ class Hub final : public Inbox {
   /// Commands that may run at a time; a further one is told to come again.
   static constexpr std::size_t kRunningLimit = 64;
 
-  /// REQUIRES: everything referred to outlives the hub.
+  /// REQUIRES: everything referred to outlives the hub, and the hub the outbox's Close.
   Hub(Executor executor, Dispatcher& dispatcher, Outbox& outbox, std::string prefix);
 
   void Receive(Incoming incoming) override;
@@ -58,10 +58,11 @@ class Hub final : public Inbox {
   Task<void> Answer(Accepted accepted);
   Task<Message> Perform(const Incoming& incoming, Judgement judged);
   /// Writes what came of it into the record.
-  void Record(const Incoming& incoming, const Message& answer);
+  void Record(const Incoming& incoming, const std::string& result);
   Scope ScopeOf(const Incoming& incoming) const;
   bool HasFrontend(const std::string& platform) const;
-  void Reply(const Incoming& incoming, Message message);
+  /// Answers, and records the answer as the command's result once it is sure to arrive.
+  void Reply(const Incoming& incoming, Message message, chat::Answer::Record record = chat::Answer::Record::kLater);
 
   Executor executor_;
   Dispatcher& dispatcher_;

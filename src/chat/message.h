@@ -53,6 +53,19 @@ struct Message {
   std::vector<Text> lines;
   /// A fenced block at the end (log tail, output): its end is kept when it does not fit.
   std::optional<std::string> code;
+  /// When `code` does not fit, the whole of it goes along as a file of this name, where the platform takes files;
+  /// empty: it does not.
+  std::string code_file;
+
+  enum class Tone { kNews, kFailure };
+  Tone tone = Tone::kNews;
+  /// Messages of one edit key are one post in a channel: each is the new text of that post.
+  std::string edit_key;
+  /// A passing state is worth saying only by an edit, and only until the next one.
+  enum class Stage { kLasting, kPassing };
+  Stage stage = Stage::kLasting;
+  /// A person has to answer it: it never becomes a line of a summary.
+  bool asks = false;
 
   bool operator==(const Message&) const = default;
 };

@@ -5,12 +5,13 @@
 #include <algorithm>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <deque>
-#include <map>
-#include <optional>
+#include <random>
 
+#include "async/backoff.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "chat/clean.h"
+#include "chat/outbox_lane.h"
 #include "chat/render.h"
 
 namespace shipmate::chat {
@@ -19,172 +20,187 @@ namespace {
 
 // A cancelled Send has this long to come back.
 constexpr std::chrono::seconds kUnwindLimit(2);
+constexpr std::size_t kHeadlineRunes = 200;
+// Between two lines in the log about a database that cannot be written.
+constexpr std::chrono::minutes kComplaintInterval(1);
 
 bool Wants(const std::vector<std::string>& wanted, const std::string& thing) {
   return wanted.empty() || std::ranges::find(wanted, thing) != wanted.end();
-}
-
-std::string LeftOutLine(std::size_t notices) {
-  return fmt::format("{} {} left out", notices, notices == 1 ? "notice" : "notices");
 }
 
 void LogLate(const std::string& key) {
   LogWarn("outbox: too late to be posted: " + key);
 }
 
+const base::Clock& MachineClock() {
+  static const base::SystemClock clock;
+  return clock;
+}
+
 }  // namespace
 
-struct Outbox::Queue {
-  struct Item {
-    Outgoing post;
-    bool notice = false;
-  };
-
-  Queue(const Executor& executor, Frontend& its_frontend)
-      : frontend(its_frontend), wake(executor, std::chrono::steady_clock::time_point::max()) {}
-
-  void Push(Item item) {
-    if (item.notice) {
-      if (items.size() >= kCapacity && !DropOldestNotice()) {
-        ++left_out[item.post.channel];
-        return;
-      }
-      ++notices;
-    } else if (items.size() - notices >= kCapacity) {
-      if (answers_left_out++ == 0) {
-        LogWarn(fmt::format("{}: {} answers wait already; further ones are left out", frontend.Name(), kCapacity));
-      }
-      return;
-    } else if (items.size() >= kCapacity) {
-      DropOldestNotice();
-    }
-    items.push_back(std::move(item));
-    wake.cancel();
+Outbox::Outbox(Executor executor, OutboxOptions options)
+    : executor_(std::move(executor)),
+      options_(std::move(options)),
+      clock_(options_.clock != nullptr ? *options_.clock : MachineClock()),
+      senders_(executor_),
+      recorder_wake_(executor_, std::chrono::steady_clock::time_point::max()) {
+  if (options_.database == nullptr) {
+    auto made = store::Database::Open(":memory:", OutboxStore::Migrations());
+    if (made) memory_ = std::move(*made);
   }
-
-  // What comes next: first, in its channel, the count of what had to be left out there.
-  std::optional<Outgoing> Take() {
-    if (items.empty()) {
-      if (answers_left_out > 0) {
-        LogWarn(fmt::format("{}: {} answers were left out", frontend.Name(), answers_left_out));
-        answers_left_out = 0;
-      }
-      if (left_out.empty()) return std::nullopt;
-      return TakeLeftOut(left_out.begin());
-    }
-    if (const auto missing = left_out.find(items.front().post.channel); missing != left_out.end()) {
-      return TakeLeftOut(missing);
-    }
-    const bool many = notices >= kMergeFrom;
-    Item first = std::move(items.front());
-    items.pop_front();
-    if (first.notice) {
-      --notices;
-      if (many) Merge(first.post);
-    }
-    return std::move(first.post);
+  store::Database* database = options_.database != nullptr ? options_.database : memory_.get();
+  if (database != nullptr) {
+    store_.emplace(*database);
+    Note(store_->Tidy(clock_.WallNow(), options_.memory, options_.age));
   }
-
-  std::size_t Waiting() const { return items.size() + (sending ? 1 : 0); }
-
-  Frontend& frontend;
-  boost::asio::steady_timer wake;
-  std::deque<Item> items;
-  std::size_t notices = 0;
-  std::map<std::string, std::size_t> left_out;
-  std::uint64_t left_out_lines = 0;
-  std::size_t answers_left_out = 0;
-  bool sending = false;
-
- private:
-  // The newest news matter most.
-  bool DropOldestNotice() {
-    const auto oldest = std::ranges::find_if(items, &Item::notice);
-    if (oldest == items.end()) return false;
-    ++left_out[oldest->post.channel];
-    items.erase(oldest);
-    --notices;
-    return true;
-  }
-
-  Outgoing TakeLeftOut(std::map<std::string, std::size_t>::iterator missing) {
-    Outgoing line;
-    line.channel = missing->first;
-    line.text = LeftOutLine(missing->second);
-    line.key = fmt::format("left-out:{}@{}", ++left_out_lines, line.channel);
-    left_out.erase(missing);
-    return line;
-  }
-
-  // Adds the notices that follow in the same channel, up to its next answer, while all fits into one message.
-  void Merge(Outgoing& post) {
-    const std::size_t limit = frontend.GetDialect().MessageLimit();
-    std::size_t size = base::RuneCount(post.text);
-    for (auto next = items.begin(); next != items.end();) {
-      if (next->post.channel != post.channel) {
-        ++next;
-        continue;
-      }
-      const std::size_t more = base::RuneCount(next->post.text) + 1;
-      if (!next->notice || size + more > limit) return;
-      size += more;
-      post.text += "\n" + next->post.text;
-      next = items.erase(next);
-      --notices;
-    }
-  }
-};
-
-Outbox::Outbox(Executor executor, std::shared_ptr<const base::Masker> masker)
-    : executor_(std::move(executor)), masker_(std::move(masker)), senders_(executor_) {}
+  senders_.Spawn("outbox's records", RecordAnswers());
+}
 
 Outbox::~Outbox() = default;
 
 void Outbox::Add(Frontend& frontend) {
   frontends_.push_back(&frontend);
-  queues_.push_back(std::make_unique<Queue>(executor_, frontend));
-  senders_.Spawn("outbox of " + frontend.Name(), Drain(*queues_.back()));
+  desks_.push_back(std::make_unique<Desk>(frontend));
+  Desk& desk = *desks_.back();
+  if (!desk.abilities.lasting || !store_) return;
+  auto waiting = store_->Waiting(frontend.Name());
+  if (!waiting) return Note(Fail(waiting.error()));
+  for (OutgoingItem& item : *waiting) {
+    const bool known = std::ranges::any_of(
+        frontend.Channels(), [&](const config::ChannelConfig& channel) { return channel.id == item.post.channel; });
+    Lane& lane = LaneOf(desk, item.post.channel);
+    item.serial = ++serials_;
+    // An answer goes back to where it was asked for; a notice only to where notices go now.
+    if (!known && item.priority >= Priority::kNotice) {
+      GiveUp(lane, item);
+    } else {
+      Settled(lane, lane.queue.Push(std::move(item)));
+    }
+  }
+  if (!waiting->empty()) {
+    LogInfo(fmt::format("{}: {} messages of an earlier run wait to be posted", frontend.Name(), waiting->size()));
+  }
 }
 
-void Outbox::Reply(Frontend& frontend, const std::string& channel, const std::string& reply_to, const std::string& key,
-                   Message message) {
-  if (ended_) return LogLate(key);
-  for (const auto& queue : queues_) {
-    if (&queue->frontend != &frontend) continue;
-    queue->Push({.post = {.channel = channel,
-                          .text = Render(message, frontend.GetDialect(), masker_.get()),
-                          .reply_to = reply_to,
-                          .key = key},
-                 .notice = false});
+Outbox::Desk* Outbox::DeskOf(const Frontend& frontend) {
+  const auto found = std::ranges::find_if(desks_, [&](const auto& desk) { return &desk->frontend == &frontend; });
+  return found == desks_.end() ? nullptr : found->get();
+}
+
+Outbox::Lane& Outbox::LaneOf(Desk& desk, const std::string& channel) {
+  auto& lane = desk.lanes[channel];
+  if (!lane) {
+    lane = std::make_unique<Lane>(executor_, desk, channel, options_);
+    if (Keeps(*lane)) {
+      if (auto place = store_->PlaceOf(desk.frontend.Name(), channel)) {
+        lane->latest = std::move(place->latest);
+        lane->left_out = place->left_out;
+      }
+    }
+    senders_.Spawn(fmt::format("outbox of {} {}", desk.frontend.Name(), channel), Drain(*lane));
+  }
+  return *lane;
+}
+
+bool Outbox::Keeps(const Lane& lane) const {
+  return store_ && lane.desk.abilities.lasting;
+}
+
+void Outbox::Note(const Result<void>& stored) {
+  if (stored || clock_.Now() < next_complaint_) return;
+  next_complaint_ = clock_.Now() + kComplaintInterval;
+  LogError("outbox: messages are posted, but a restart may lose or repeat some: " + stored.error().what);
+}
+
+OutgoingItem Outbox::MakeItem(const Desk& desk, const std::string& channel, const std::string& key,
+                              const Message& message) {
+  OutgoingItem item;
+  item.post.channel = channel;
+  item.post.key = key;
+  Rendered rendered = RenderAll(message, desk.frontend.GetDialect(), options_.masker.get());
+  item.post.text = std::move(rendered.text);
+  if (desk.abilities.files) item.post.attachments = std::move(rendered.files);
+  if (desk.abilities.edits) item.slot = message.edit_key;
+  item.headline = base::EscapeControls(message.headline.Bare());
+  if (options_.masker) item.headline = options_.masker->Mask(item.headline);
+  item.headline = Shorten(item.headline, kHeadlineRunes);
+  item.failure = message.tone == Message::Tone::kFailure;
+  item.alone = message.asks;
+  item.created = clock_.WallNow();
+  item.serial = ++serials_;
+  return item;
+}
+
+void Outbox::Reply(Frontend& frontend, Answer answer) {
+  if (ended_) return LogLate(answer.key);
+  Desk* desk = DeskOf(frontend);
+  if (desk == nullptr) return;
+  Lane& lane = LaneOf(*desk, answer.channel);
+  OutgoingItem item = MakeItem(*desk, answer.channel, answer.key, answer.message);
+  item.post.reply_to = std::move(answer.reply_to);
+  item.priority = answer.priority;
+  item.kept = std::move(answer.kept);
+  if (Keeps(lane) && (closed_ || answer.record == Answer::Record::kFirst)) {
+    if (!Record(lane, item)) return GiveUp(lane, item);
+  }
+  const std::uint64_t serial = item.serial;
+  const bool recorded = item.row != 0;
+  Enqueue(lane, std::move(item));
+  if (!Keeps(lane)) {
+    // There is nothing to wait for.
+    if (OutgoingItem* waiting = lane.Find(serial)) lane.Kept(*waiting);
+  } else if (!recorded) {
+    unrecorded_.push_back({.at = clock_.Now() + options_.answer_grace, .lane = &lane, .serial = serial});
+    if (unrecorded_.size() == 1) recorder_wake_.cancel();
   }
 }
 
 void Outbox::Notice(const std::string& kind, const std::string& service, const std::string& key, const Message& message,
                     Repeat repeat) {
   if (ended_) return LogLate(key);
-  for (const auto& queue : queues_) {
-    Frontend& frontend = queue->frontend;
-    std::optional<std::string> text;
+  for (const auto& desk : desks_) {
+    const Frontend& frontend = desk->frontend;
     for (const config::ChannelConfig& channel : frontend.Channels()) {
       if (!Wants(channel.notices, kind) || !Wants(channel.services, service)) continue;
       if (repeat == Repeat::kNotWhereAnswered && Answered(frontend.Name(), channel.id, service)) continue;
-      if (!text) text = Render(message, frontend.GetDialect(), masker_.get());
-      queue->Push({.post = {.channel = channel.id, .text = *text, .reply_to = "", .key = key + "@" + channel.id},
-                   .notice = true});
+      QueueNotice(*desk, channel.id, key, message);
     }
   }
 }
 
 void Outbox::Announce(const std::string& key, const Message& message) {
   if (ended_) return LogLate(key);
-  for (const auto& queue : queues_) {
-    Frontend& frontend = queue->frontend;
-    const std::string text = Render(message, frontend.GetDialect(), masker_.get());
-    for (const config::ChannelConfig& channel : frontend.Channels()) {
-      queue->Push({.post = {.channel = channel.id, .text = text, .reply_to = "", .key = key + "@" + channel.id},
-                   .notice = true});
-    }
+  for (const auto& desk : desks_) {
+    for (const config::ChannelConfig& channel : desk->frontend.Channels()) QueueNotice(*desk, channel.id, key, message);
   }
+}
+
+void Outbox::QueueNotice(Desk& desk, const std::string& channel, const std::string& key, const Message& message) {
+  const bool passing = message.stage == Message::Stage::kPassing;
+  if (passing && !desk.abilities.edits) return;
+  Lane& lane = LaneOf(desk, channel);
+  OutgoingItem item = MakeItem(desk, channel, key + "@" + channel, message);
+  item.priority = passing ? Priority::kTail : Priority::kNotice;
+  if (!passing && Keeps(lane) && !Record(lane, item)) return;
+  Enqueue(lane, std::move(item));
+}
+
+void Outbox::Enqueue(Lane& lane, OutgoingItem item) {
+  Settled(lane, lane.queue.Push(std::move(item)));
+  lane.wake.cancel();
+}
+
+void Outbox::Settled(Lane& lane, OutgoingQueue::Pushed pushed) {
+  if (pushed.refused) {
+    if (lane.answers_left_out++ == 0) {
+      LogWarn(fmt::format("{}: {} answers wait already; further ones are left out", lane.desk.frontend.Name(),
+                          OutgoingQueue::kCapacity));
+    }
+    GiveUp(lane, *pushed.refused);
+  }
+  for (OutgoingItem& older : pushed.superseded) GiveUp(lane, older);
+  LeaveOut(lane, std::move(pushed.left_out));
 }
 
 bool Outbox::Answered(const std::string& platform, const std::string& channel, const std::string& service) const {
@@ -206,51 +222,91 @@ Outbox::Awaited::~Awaited() {
   outbox_.awaited_.erase(place_);
 }
 
-Task<void> Outbox::Drain(Queue& queue) {
-  co_await queue.frontend.Ready();
-  for (;;) {
-    std::optional<Outgoing> next = queue.Take();
-    if (next) {
-      co_await Post(queue, std::move(*next));
-    } else if (closed_) {
-      co_return;
+bool Outbox::Record(const Lane& lane, OutgoingItem& item) {
+  const auto row = store_->Insert(lane.desk.frontend.Name(), item);
+  if (!row) {
+    Note(Fail(row.error()));
+    return true;
+  }
+  if (!*row) {
+    LogDebug("outbox: told before: " + item.post.key);
+    return false;
+  }
+  item.row = **row;
+  return true;
+}
+
+void Outbox::RecordAnswer(Lane& lane, std::uint64_t serial) {
+  OutgoingItem* item = lane.Find(serial);
+  if (item == nullptr || item->row != 0) return;
+  // A key that is known already belongs to this very answer, of a run that was cut short.
+  static_cast<void>(Record(lane, *item));
+  if (item->row != 0) lane.Kept(*item);
+}
+
+Task<void> Outbox::RecordAnswers() {
+  while (!closed_) {
+    if (unrecorded_.empty()) {
+      recorder_wake_.expires_at(std::chrono::steady_clock::time_point::max());
+    } else if (const auto wait = unrecorded_.front().at - clock_.Now(); wait > std::chrono::nanoseconds(0)) {
+      recorder_wake_.expires_after(std::chrono::ceil<std::chrono::milliseconds>(wait));
     } else {
-      co_await queue.wake.async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
-      const auto state = co_await boost::asio::this_coro::cancellation_state;
-      if (state.cancelled() != boost::asio::cancellation_type::none) co_return;
+      const Unrecorded due = unrecorded_.front();
+      unrecorded_.pop_front();
+      RecordAnswer(*due.lane, due.serial);
+      continue;
     }
+    co_await recorder_wake_.async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
+    const auto state = co_await boost::asio::this_coro::cancellation_state;
+    if (state.cancelled() != boost::asio::cancellation_type::none) co_return;
   }
 }
 
-Task<void> Outbox::Post(Queue& queue, Outgoing outgoing) {
-  const std::string what = fmt::format("{}: posting {}", queue.frontend.Name(), outgoing.key);
-  std::optional<std::string> failure;
-  queue.sending = true;
-  try {
-    const auto sent = co_await queue.frontend.Send(std::move(outgoing));
-    if (!sent && sent.error().code != Errc::kCancelled) failure = sent.error().what;
-  } catch (const boost::system::system_error& error) {
-    // Given up by Close, which counts it as left.
-    if (error.code() == boost::asio::error::operation_aborted) throw;
-    failure = error.what();
-  } catch (const std::exception& error) {
-    failure = error.what();
+void Outbox::GiveUp(Lane& lane, OutgoingItem& item) {
+  if (item.row != 0) Note(store_->MarkEdited(item, clock_.WallNow()));
+  lane.Kept(item);
+}
+
+void Outbox::LeaveOut(Lane& lane, std::vector<OutgoingItem> items) {
+  // A passing state that is not shown is nothing left out.
+  std::erase_if(items, [](const OutgoingItem& item) { return item.priority == Priority::kTail; });
+  if (items.empty()) return;
+  lane.left_out += items.size();
+  if (Keeps(lane)) {
+    Note(store_->MarkLeftOut(lane.desk.frontend.Name(), lane.channel, items, clock_.WallNow()));
   }
-  queue.sending = false;
-  if (failure) LogWarn(what + ": " + *failure);
 }
 
 Task<void> Outbox::Close(std::chrono::milliseconds limit) {
   closed_ = true;
-  for (const auto& queue : queues_) queue->wake.cancel();
-  const bool all_sent = co_await senders_.Join(limit);
-  ended_ = true;
-  if (all_sent) co_return;
-  for (const auto& queue : queues_) {
-    if (queue->Waiting() == 0) continue;
-    LogWarn(
-        fmt::format("{}: {} messages could not be posted before the end", queue->frontend.Name(), queue->Waiting()));
+  for (const Unrecorded& answer : unrecorded_) RecordAnswer(*answer.lane, answer.serial);
+  unrecorded_.clear();
+  recorder_wake_.cancel();
+  for (const auto& desk : desks_) {
+    for (const auto& [channel, lane] : desk->lanes) lane->wake.cancel();
   }
+  const bool all_ended = co_await senders_.Join(limit);
+  ended_ = true;
+  for (const auto& desk : desks_) {
+    std::size_t kept = 0;
+    std::size_t lost = 0;
+    for (const auto& [channel, lane] : desk->lanes) {
+      lane->ForEach([&](OutgoingItem& item) {
+        const bool waits = options_.database != nullptr && item.row != 0;
+        ++(waits ? kept : lost);
+        // What is lost here may still be remembered elsewhere.
+        if (waits || options_.database == nullptr) lane->Kept(item);
+      });
+      if (lane->answers_left_out > 0) {
+        LogWarn(fmt::format("{}: {} answers were left out", desk->frontend.Name(), lane->answers_left_out));
+      }
+    }
+    if (kept > 0) LogInfo(fmt::format("{}: {} messages wait for the next start", desk->frontend.Name(), kept));
+    if (lost > 0) {
+      LogWarn(fmt::format("{}: {} messages could not be posted before the end", desk->frontend.Name(), lost));
+    }
+  }
+  if (all_ended) co_return;
   senders_.Cancel();
   if (!co_await senders_.Join(kUnwindLimit)) LogError("outbox: a sender does not end");
 }

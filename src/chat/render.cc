@@ -50,6 +50,15 @@ class Writer {
     return line;
   }
 
+  // The end of the block as a file.
+  std::string File(std::string_view code) const {
+    const std::string text = Mask(CleanBlock(code));
+    if (text.size() <= kFileLimit) return text;
+    std::size_t start = text.size() - kFileLimit;
+    while (start < text.size() && (static_cast<unsigned char>(text[start]) & 0xC0U) == 0x80U) ++start;
+    return text.substr(start);
+  }
+
   std::string BlockText(std::string_view code) const { return dialect_.EscapeForBlock(Mask(CleanBlock(code))); }
 
   // The end of the escaped `text` in a fence, all within `budget` code points; "" where not even a fence fits. How long
@@ -181,7 +190,7 @@ std::vector<std::string> LinesWithin(const Writer& writer, const std::vector<Tex
 
 }  // namespace
 
-std::string Render(const Message& message, const Dialect& dialect, const base::Masker* masker) {
+Rendered RenderAll(const Message& message, const Dialect& dialect, const base::Masker* masker) {
   const Writer writer(dialect, masker);
   const std::size_t limit = dialect.MessageLimit();
   const std::string code = message.code ? writer.BlockText(*message.code) : "";
@@ -195,14 +204,25 @@ std::string Render(const Message& message, const Dialect& dialect, const base::M
     parts.push_back(std::move(part));
   };
 
+  Rendered rendered;
   add(writer.LineWithin(message.headline, alone ? limit : limit / 2));
-  const std::size_t block = code.empty() ? 0 : std::min(base::RuneCount(dialect.Fence(code)) + 1, limit / 3);
-  if (limit > used + block) {
-    for (std::string& line : LinesWithin(writer, message.lines, limit - used - block)) add(std::move(line));
+  const std::size_t block = code.empty() ? 0 : base::RuneCount(dialect.Fence(code)) + 1;
+  const std::size_t kept_for_block = std::min(block, limit / 3);
+  if (limit > used + kept_for_block) {
+    for (std::string& line : LinesWithin(writer, message.lines, limit - used - kept_for_block)) add(std::move(line));
   }
   const std::size_t gap = parts.empty() ? 0 : 1;
-  if (!code.empty() && limit > used + gap) add(writer.BlockWithin(code, limit - used - gap));
-  return fmt::format("{}", fmt::join(parts, "\n"));
+  const std::size_t room = limit > used + gap ? limit - used - gap : 0;
+  if (!code.empty() && room > 0) add(writer.BlockWithin(code, room));
+  if (!message.code_file.empty() && block > room + 1) {
+    rendered.files.push_back({.name = message.code_file, .bytes = writer.File(*message.code)});
+  }
+  rendered.text = fmt::format("{}", fmt::join(parts, "\n"));
+  return rendered;
+}
+
+std::string Render(const Message& message, const Dialect& dialect, const base::Masker* masker) {
+  return RenderAll(message, dialect, masker).text;
 }
 
 }  // namespace shipmate::chat

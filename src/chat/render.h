@@ -2,18 +2,31 @@
 
 // Render: a Message as one platform writes it. The only place where text is escaped, counted and cut.
 
+#include <cstddef>
 #include <string>
+#include <vector>
 
 #include "base/mask.h"
 #include "chat/dialect.h"
+#include "chat/frontend.h"
 #include "chat/message.h"
 
 namespace shipmate::chat {
+
+/// A message with what goes along with it.
+struct Rendered {
+  std::string text;
+  std::vector<Attachment> files;
+};
 
 /// The text of `message` in `dialect`: valid UTF-8, at most MessageLimit code points, and at most one fenced block.
 /// Secrets known to `masker` (none when null) are masked first, then everything is escaped, and only then cut, so that
 /// no cut can undo an escape. What gives way, in this order: the start of the block (with a count of what is left out),
 /// the last lines ("... and 12 more"), the end of the headline ("...").
 std::string Render(const Message& message, const Dialect& dialect, const base::Masker* masker = nullptr);
+/// The same, and where the block was cut and has a name for it (Message::code_file), the whole of it as a file: cleaned
+/// and masked, too, and cut at its start to kFileLimit bytes.
+Rendered RenderAll(const Message& message, const Dialect& dialect, const base::Masker* masker);
+inline constexpr std::size_t kFileLimit = 4 * 1024 * 1024;
 
 }  // namespace shipmate::chat

@@ -51,7 +51,8 @@ class FakeFrontend final : public chat::Frontend {
     if (on_send) {
       if (const auto done = on_send(sent.back()); !done) co_return Fail(done.error());
     }
-    co_return chat::Posted{.id = "p" + std::to_string(sent.size())};
+    if (held_acknowledgements_) co_await held_acknowledgements_->Wait();
+    co_return chat::Posted{.id = id_of ? id_of(sent.back()) : "p" + std::to_string(sent.size())};
   }
   Task<Result<void>> Edit(chat::Revision revision) override {
     edits.push_back(std::move(revision));
@@ -75,15 +76,29 @@ class FakeFrontend final : public chat::Frontend {
     held_sends_ = std::make_unique<async::Event>(executor);
     return *held_sends_;
   }
+  /// From now on a Send that is done says so only after the event returned.
+  async::Event& HoldAcknowledgements(const Executor& executor) {
+    held_acknowledgements_ = std::make_unique<async::Event>(executor);
+    return *held_acknowledgements_;
+  }
   std::vector<std::string> Texts() const {
     std::vector<std::string> texts;
     for (const chat::Outgoing& outgoing : sent) texts.push_back(outgoing.text);
+    return texts;
+  }
+  std::vector<std::string> TextsIn(const std::string& channel) const {
+    std::vector<std::string> texts;
+    for (const chat::Outgoing& outgoing : sent) {
+      if (outgoing.channel == channel) texts.push_back(outgoing.text);
+    }
     return texts;
   }
 
   std::vector<chat::Outgoing> sent;
   /// The outcome of a Send; success when empty.
   std::function<Result<void>(const chat::Outgoing&)> on_send;
+  /// The id of what was posted; "p" and its number when empty.
+  std::function<std::string(const chat::Outgoing&)> id_of;
   std::vector<chat::Revision> edits;
   /// The outcome of an Edit; success when empty.
   std::function<Result<void>(const chat::Revision&)> on_edit;
@@ -97,6 +112,7 @@ class FakeFrontend final : public chat::Frontend {
  private:
   std::unique_ptr<async::Event> held_ready_;
   std::unique_ptr<async::Event> held_sends_;
+  std::unique_ptr<async::Event> held_acknowledgements_;
   std::string name_;
   std::vector<config::ChannelConfig> channels_;
 };

@@ -82,8 +82,10 @@ Task<Result<void>> Rest::WaitForTurn(Route route, std::string what, SteadyTime d
     const SteadyTime at = limiter_.ReadyAt(route, now);
     if (at <= now) co_return Result<void>();
     if (at > deadline) {
-      co_return Fail(Errc::kRateLimited, fmt::format("{}: Discord's rate limit holds it back for another {}", what,
-                                                     base::FormatDuration(at - now)));
+      co_return Fail({.code = Errc::kRateLimited,
+                      .what = fmt::format("{}: Discord's rate limit holds it back for another {}", what,
+                                          base::FormatDuration(at - now)),
+                      .retry_after = Until(at, now)});
     }
     co_await async::Sleep(Until(at, now));
   }
@@ -119,8 +121,13 @@ Task<Result<net::HttpResponse>> Rest::Perform(Call call) {
     // What has a time of its own waits for that; all else backs off.
     if (again <= clock_.Now()) again = clock_.Now() + backoff.Next(random_());
     if (again > deadline) {
-      co_return Fail(Errc::kTimeout,
-                     fmt::format("{}: {}; gave up after {}", call.what, trouble, base::FormatDuration(call.patience)));
+      // Its own time is told on, so that nobody tries before.
+      std::optional<milliseconds> retry_after;
+      if (limiter_.ReadyAt(call.route, clock_.Now()) > clock_.Now()) retry_after = Until(again, clock_.Now());
+      co_return Fail(
+          {.code = Errc::kTimeout,
+           .what = fmt::format("{}: {}; gave up after {}", call.what, trouble, base::FormatDuration(call.patience)),
+           .retry_after = retry_after});
     }
     co_await async::Sleep(Until(again, clock_.Now()));
   }

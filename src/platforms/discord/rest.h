@@ -29,8 +29,8 @@ struct RestOptions {
   net::Url api;
   std::shared_ptr<net::TlsContext> tls;
   base::Secret token;
-  /// How long a message is tried for, and a question to the gateway's endpoints.
-  std::chrono::milliseconds patience{std::chrono::minutes(15)};
+  /// How long a message is tried for, and a question to the gateway's endpoints. Who has more patience calls again.
+  std::chrono::milliseconds patience{std::chrono::seconds(30)};
   std::chrono::milliseconds short_patience{std::chrono::seconds(25)};
   std::chrono::milliseconds request_limit{std::chrono::seconds(15)};
   std::chrono::milliseconds first_retry{std::chrono::seconds(1)};

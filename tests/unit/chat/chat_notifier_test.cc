@@ -17,7 +17,18 @@ using Names = std::vector<std::string>;
 
 /// A notifier, its outbox and a frontend that posts at once.
 struct Desk {
-  Desk() : outbox(loop.get_executor()), frontend("discord"), notifier(outbox, clock, "!") { outbox.Add(frontend); }
+  explicit Desk(chat::Abilities abilities = {})
+      : outbox(loop.get_executor()), frontend("discord"), notifier(outbox, clock, "!") {
+    frontend.abilities = abilities;
+    outbox.Add(frontend);
+  }
+
+  /// Runs what is ready to run.
+  void Settle() {
+    loop.restart();
+    while (loop.poll() > 0) {
+    }
+  }
 
   /// What was posted; ends the outbox.
   Names Posted() {
@@ -51,7 +62,7 @@ TEST_CASE("starts and stops") {
   desk.notifier.ServiceEvent("web", "stopped", {.generation = 1, .pid = 0, .exit = {}, .log_tail = ""});
   desk.notifier.ServiceEvent("web", "restarted", {.generation = 2, .pid = 0, .exit = {}, .log_tail = ""});
   CHECK(desk.Posted() == Names{"**web**: started", "**web**: stopped", "**web**: restarted"});
-  CHECK(desk.frontend.sent[0].key == "service:web:1:started@c1");
+  CHECK(desk.frontend.sent[0].key == "service:web:1:started:7@c1");
 }
 
 TEST_CASE("an exit tells how, after how long, and the last lines") {
@@ -100,6 +111,7 @@ TEST_CASE("a row of crashes: told first, at doubles and after minutes; then give
   crash.generation = crash.crashes = 9;
   desk.notifier.ServiceEvent("web", "exited", crash);
   desk.notifier.ServiceEvent("web", "recovered", {.generation = 10, .crashes = 9, .down = 12s});
+  crash.incident = 2;
   crash.generation = crash.crashes = 16;
   crash.next_start.reset();
   crash.reason = "5 crashes in 1m";
@@ -109,10 +121,42 @@ TEST_CASE("a row of crashes: told first, at doubles and after minutes; then give
   const std::string last = " crashes, the last: exited with status 3 after 12ms; next start in 1s" + tail;
   CHECK(desk.Posted() == Names{"**web**: exited with status 3 after 12ms; next start in 1s" + tail, "**web**: 2" + last,
                                "**web**: 4" + last, "**web**: 8" + last, "**web**: 9" + last,
-                               "**web**: running again after 9 crashes, down for 12s",
+                               "**web**: running again after 9 crashes, down for 12s\nthe last: exited with status 3 "
+                               "after 12ms",
                                "**web**: failed: 5 crashes in 1m, the last: exited with status 3 after 12ms; start it "
                                "with `!start web`" +
                                    tail});
+}
+
+TEST_CASE("where posts can be edited, a row of crashes is one post that counts, and so is a deploy") {
+  Desk desk({.edits = true, .lasting = true, .edit_interval = 0ms});
+  service::EventDetail crash{.exit = os::ExitStatus{.code = 3}, .uptime = 12ms, .log_tail = ""};
+  crash.incident = 1;
+  for (crash.crashes = 1; crash.crashes <= 3; ++crash.crashes) {
+    crash.generation = crash.crashes;
+    desk.notifier.ServiceEvent("web", "exited", crash);
+    desk.Settle();
+  }
+  desk.notifier.ServiceEvent("web", "recovered", {.generation = 4, .incident = 1, .crashes = 3, .down = 12s});
+  desk.Settle();
+  // The next row is another post.
+  crash.incident = 2;
+  crash.crashes = 1;
+  crash.generation = 9;
+  desk.notifier.ServiceEvent("web", "exited", crash);
+  desk.notifier.DeployStarted("web", {.id = 7, .actor = "alice"});
+  desk.Settle();
+  desk.notifier.DeploySucceeded("web", "", {.id = 7, .actor = "alice", .duration = 12s});
+  CHECK(desk.Posted() == Names{"**web**: exited with status 3 after 12ms", "**web**: exited with status 3 after 12ms",
+                               "Deploying **web**... (alice)"});
+  REQUIRE(desk.frontend.edits.size() == 4);
+  CHECK(desk.frontend.edits[0].text == "**web**: 2 crashes, the last: exited with status 3 after 12ms");
+  CHECK(desk.frontend.edits[1].text == "**web**: 3 crashes, the last: exited with status 3 after 12ms");
+  CHECK(desk.frontend.edits[2].text ==
+        "**web**: running again after 3 crashes, down for 12s\nthe last: exited with status 3 after 12ms");
+  CHECK(desk.frontend.edits[2].id == "p1");
+  CHECK(desk.frontend.edits[3].text == "Deploy of **web** succeeded. (12s, alice)");
+  CHECK(desk.frontend.edits[3].id == "p3");
 }
 
 TEST_CASE("a crash that the deploy's failure tells is not told twice; a start that failed is told") {

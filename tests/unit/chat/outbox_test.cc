@@ -33,7 +33,7 @@ void Settle(boost::asio::io_context& loop) {
   }
 }
 
-TEST_CASE("answers and notices are posted in order, by channel") {
+TEST_CASE("in each channel answers go first, and the order of events is kept") {
   boost::asio::io_context loop;
   FakeFrontend frontend("discord",
                         {{.id = "a", .services = {}, .notices = {}}, {.id = "b", .services = {}, .notices = {}}});
@@ -42,16 +42,19 @@ TEST_CASE("answers and notices are posted in order, by channel") {
   outbox.Notice("service", "api", "k1", Say("one"));
   outbox.Reply(frontend, "a", "m1", "r:discord:m1", Say("two"));
   outbox.Notice("service", "api", "k3", Say("three"));
+  outbox.Reply(
+      frontend,
+      {.channel = "a", .reply_to = "m2", .key = "r2", .message = Say("on it"), .priority = Priority::kAcknowledge});
   Close(loop, outbox);
-  REQUIRE(frontend.sent.size() == 5);
-  CHECK(frontend.Texts() == Names{"one", "one", "two", "three", "three"});
-  CHECK(frontend.sent[0].channel == "a");
-  CHECK(frontend.sent[1].channel == "b");
-  CHECK(frontend.sent[0].key == "k1@a");
-  CHECK(frontend.sent[0].reply_to == "");
-  CHECK(frontend.sent[2].channel == "a");
-  CHECK(frontend.sent[2].reply_to == "m1");
-  CHECK(frontend.sent[2].key == "r:discord:m1");
+  REQUIRE(frontend.sent.size() == 6);
+  CHECK(frontend.TextsIn("a") == Names{"on it", "two", "one", "three"});
+  CHECK(frontend.TextsIn("b") == Names{"one", "three"});
+  for (const Outgoing& sent : frontend.sent) {
+    if (sent.text == "one") CHECK(sent.key == "k1@" + sent.channel);
+    if (sent.text == "one") CHECK(sent.reply_to == "");
+    if (sent.text == "two") CHECK(sent.reply_to == "m1");
+    if (sent.text == "two") CHECK(sent.key == "r:discord:m1");
+  }
 }
 
 TEST_CASE("a notice goes where it is wanted") {
@@ -64,11 +67,11 @@ TEST_CASE("a notice goes where it is wanted") {
   outbox.Add(frontend);
   outbox.Add(other);
   outbox.Notice("service", "web", "k", Say("x"));
-  outbox.Notice("deploy", "api", "k", Say("y"));
+  outbox.Notice("deploy", "api", "l", Say("y"));
   Close(loop, outbox);
-  Names places;
-  for (const Outgoing& sent : frontend.sent) places.push_back(sent.text + " in " + sent.channel);
-  CHECK(places == Names{"x in all", "y in all", "y in api", "y in deploys"});
+  CHECK(frontend.TextsIn("all") == Names{"x", "y"});
+  CHECK(frontend.TextsIn("api") == Names{"y"});
+  CHECK(frontend.TextsIn("deploys") == Names{"y"});
   CHECK(other.Texts() == Names{"x", "y"});
 }
 
@@ -88,10 +91,8 @@ TEST_CASE("a notice skips the channel whose answer tells it") {
   }
   outbox.Notice("service", "web-1", "k4", Say("after"), Repeat::kNotWhereAnswered);
   Close(loop, outbox);
-  Names places;
-  for (const Outgoing& sent : frontend.sent) places.push_back(sent.text + ": " + sent.channel);
-  CHECK(places == Names{"skipped in a: b", "another service: a", "another service: b", "everywhere: a", "everywhere: b",
-                        "after: a", "after: b"});
+  CHECK(frontend.TextsIn("a") == Names{"another service", "everywhere", "after"});
+  CHECK(frontend.TextsIn("b") == Names{"skipped in a", "another service", "everywhere", "after"});
   CHECK(other.sent.size() == 4);
 }
 
@@ -144,92 +145,82 @@ TEST_CASE("a failed or throwing Send costs that message alone") {
   CHECK(frontend.Texts() == Names{"refused", "thrown", "well"});
 }
 
-TEST_CASE("what had to be left out is said before the next message, and answers are not left out") {
+TEST_CASE("what had to be left out is said before the next notice, and answers are not left out") {
   boost::asio::io_context loop;
   FakeFrontend frontend("discord");
-  frontend.dialect.limit = 20;
   async::Event& gate = frontend.HoldSends(loop.get_executor());
   Outbox outbox(loop.get_executor());
   outbox.Add(frontend);
   outbox.Reply(frontend, "c1", "m0", "r:discord:m0", Say("answer in flight"));
   Settle(loop);
-  for (int i = 0; i < 3; ++i) outbox.Reply(frontend, "c1", "m", "r:discord:m" + std::to_string(i), Say("answer"));
-  const int notices = static_cast<int>(Outbox::kCapacity) + 7;
+  for (int i = 1; i < 4; ++i) outbox.Reply(frontend, "c1", "m", "r:discord:m" + std::to_string(i), Say("answer"));
+  const int notices = static_cast<int>(OutgoingQueue::kCapacity) + 7;
   for (int i = 0; i < notices; ++i) {
     outbox.Notice("service", "api", "k" + std::to_string(i), Say("notice number " + std::to_string(1000 + i)));
   }
   gate.Set();
   Close(loop, outbox);
   const Names texts = frontend.Texts();
-  REQUIRE(texts.size() == 5 + Outbox::kCapacity - 3);
+  REQUIRE(texts.size() == 6);
   CHECK(texts[0] == "answer in flight");
+  CHECK(texts[1] == "answer");
+  CHECK(texts[3] == "answer");
   // 7 over the capacity, and 3 places taken by answers.
-  CHECK(texts[1] == "10 notices left out");
-  CHECK(texts[2] == "answer");
-  CHECK(texts[4] == "answer");
-  CHECK(texts[5] == "notice number 1010");
-  CHECK(texts.back() == "notice number 1506");
+  CHECK(texts[4] == "10 notices left out");
+  CHECK(texts[5].starts_with("**497 notices at once**, the newest first:\nnotice number 1506\nnotice number 1505\n"));
 }
 
-TEST_CASE("an answer pushes a notice out when the queue is full, and each channel hears its own count") {
+TEST_CASE("each channel hears its own count of what was left out") {
   boost::asio::io_context loop;
   FakeFrontend frontend("discord", {{.id = "quiet", .services = {"rare"}, .notices = {}},
                                     {.id = "busy", .services = {"often"}, .notices = {}}});
-  frontend.dialect.limit = 30;
   async::Event& gate = frontend.HoldSends(loop.get_executor());
   Outbox outbox(loop.get_executor());
   outbox.Add(frontend);
-  outbox.Reply(frontend, "busy", "m", "first", Say("in flight"));
-  Settle(loop);
   outbox.Notice("service", "rare", "k", Say("one rare thing"));
-  for (std::size_t i = 0; i < Outbox::kCapacity; ++i)
-    outbox.Notice("service", "often", "k", Say("something that happens"));
-  outbox.Reply(frontend, "busy", "m2", "second", Say("late answer"));
+  for (std::size_t i = 0; i < OutgoingQueue::kCapacity + 3; ++i) {
+    outbox.Notice("service", "often", "k" + std::to_string(i), Say("something that happens"));
+  }
   gate.Set();
   Close(loop, outbox);
-  std::size_t rare_left_out = 0;
-  std::size_t busy_left_out = 0;
-  for (const Outgoing& sent : frontend.sent) {
-    if (sent.text != "1 notice left out") continue;
-    ++(sent.channel == "quiet" ? rare_left_out : busy_left_out);
-  }
-  CHECK(rare_left_out == 1);
-  CHECK(busy_left_out == 1);
-  bool answered = false;
-  for (const Outgoing& sent : frontend.sent) answered = answered || sent.text == "late answer";
-  CHECK(answered);
+  CHECK(frontend.TextsIn("quiet") == Names{"one rare thing"});
+  CHECK(frontend.TextsIn("busy").front() == "3 notices left out");
 }
 
-TEST_CASE("a flood of notices becomes few messages, in order") {
+TEST_CASE("a flood becomes one message, the newest failure first, with all of it in a file") {
   boost::asio::io_context loop;
   FakeFrontend frontend("discord",
                         {{.id = "a", .services = {}, .notices = {}}, {.id = "b", .services = {"web"}, .notices = {}}});
+  frontend.abilities.files = true;
   async::Event& gate = frontend.HoldSends(loop.get_executor());
   Outbox outbox(loop.get_executor());
   outbox.Add(frontend);
   outbox.Notice("service", "api", "first", Say("first"));
   Settle(loop);
-  for (int i = 0; i < 150; ++i)
-    outbox.Notice("service", "api", "k" + std::to_string(i), Say("exit " + std::to_string(i)));
-  outbox.Notice("service", "web", "w", Say("web"));
+  for (int i = 0; i < 300; ++i) {
+    Message crash = Say("s" + std::to_string(i) + ": exited");
+    crash.tone = Message::Tone::kFailure;
+    crash.code = "the log";
+    outbox.Notice("service", "s" + std::to_string(i), "k" + std::to_string(i), crash);
+  }
+  outbox.Notice("service", "web", "w", Say("web: started"));
   outbox.Reply(frontend, "a", "m", "r", Say("answer"));
   gate.Set();
   Close(loop, outbox);
-  Names in_a;
-  Names in_b;
-  for (const Outgoing& sent : frontend.sent) {
-    CHECK(base::RuneCount(sent.text) <= 2000);
-    Names& lines = sent.channel == "a" ? in_a : in_b;
-    for (const std::string_view line : base::Split(sent.text, '\n')) lines.emplace_back(line);
-  }
-  CHECK(frontend.sent.size() <= 5);
-  REQUIRE(in_a.size() == 153);
-  CHECK(in_a.front() == "first");
-  CHECK(in_a[1] == "exit 0");
-  CHECK(in_a[150] == "exit 149");
-  CHECK(in_a[151] == "web");
-  CHECK(in_a[152] == "answer");
-  CHECK(in_b == Names{"web"});
+  const Names in_a = frontend.TextsIn("a");
+  REQUIRE(in_a.size() == 3);
+  CHECK(in_a[0] == "first");
+  CHECK(in_a[1] == "answer");
+  CHECK(
+      in_a[2].starts_with("**301 notices at once**, 300 of failures, the newest first:\ns299: exited\ns298: exited\n"));
+  CHECK(base::RuneCount(in_a[2]) <= 2000);
+  CHECK(in_a[2].contains("\n... and "));
+  const Outgoing& summary = frontend.sent.back();
+  REQUIRE(summary.attachments.size() == 1);
+  CHECK(summary.attachments[0].name == "notices.txt");
+  CHECK(base::Split(summary.attachments[0].bytes, '\n').size() == 302);
+  CHECK(summary.attachments[0].bytes.ends_with("web: started\n"));
+  CHECK(frontend.TextsIn("b") == Names{"web: started"});
 }
 
 TEST_CASE("answers are bounded, too") {
@@ -241,7 +232,7 @@ TEST_CASE("answers are bounded, too") {
   for (int i = 0; i < 1000; ++i) outbox.Reply(frontend, "c1", "m", std::to_string(i), Say(std::to_string(i)));
   gate.Set();
   Close(loop, outbox);
-  CHECK(frontend.sent.size() == Outbox::kCapacity);
+  CHECK(frontend.sent.size() == OutgoingQueue::kCapacity);
 }
 
 TEST_CASE("closing gives up what cannot be sent in time") {
@@ -273,7 +264,7 @@ TEST_CASE("secrets leave in no message") {
   auto masker = std::make_shared<base::Masker>();
   masker->Add(base::Secret("hunter2-token"));
   FakeFrontend frontend("discord");
-  Outbox outbox(loop.get_executor(), masker);
+  Outbox outbox(loop.get_executor(), {.masker = masker});
   outbox.Add(frontend);
   Message message = Say("it is hunter2-token");
   message.code = "hunter2-\x1b[1mtoken";
@@ -281,6 +272,117 @@ TEST_CASE("secrets leave in no message") {
   outbox.Reply(frontend, "c1", "m", "r", message);
   Close(loop, outbox);
   CHECK(frontend.Texts() == Names{"it is ***\n```\n***\n```", "it is ***\n```\n***\n```"});
+}
+
+TEST_CASE("messages of one edit key are one post, whose passing states are not remembered") {
+  boost::asio::io_context loop;
+  FakeFrontend frontend("discord");
+  frontend.abilities = {.edits = true, .lasting = true, .edit_interval = 0ms};
+  Outbox outbox(loop.get_executor());
+  outbox.Add(frontend);
+  const auto say = [&](const std::string& text, Message::Stage stage) {
+    Message message = Say(text);
+    message.edit_key = "deploy:api:7";
+    message.stage = stage;
+    outbox.Notice("deploy", "api", "deploy:api:7:" + text, message);
+    Settle(loop);
+  };
+  say("started", Message::Stage::kLasting);
+  say("step 1", Message::Stage::kPassing);
+  outbox.Notice("service", "web", "k", Say("web"));
+  Settle(loop);
+  say("done", Message::Stage::kLasting);
+  Close(loop, outbox);
+  CHECK(frontend.Texts() == Names{"started", "web"});
+  REQUIRE(frontend.edits.size() == 2);
+  CHECK(frontend.edits[0].id == "p1");
+  CHECK(frontend.edits[0].channel == "c1");
+  CHECK(frontend.edits[0].text == "step 1");
+  CHECK(frontend.edits[1].text == "done");
+}
+
+TEST_CASE("of many states only the newest is shown") {
+  boost::asio::io_context loop;
+  FakeFrontend frontend("discord");
+  frontend.abilities = {.edits = true, .lasting = true, .edit_interval = 20ms};
+  Outbox outbox(loop.get_executor());
+  outbox.Add(frontend);
+  for (int i = 0; i < 100; ++i) {
+    Message message = Say("state " + std::to_string(i));
+    message.edit_key = "deploy";
+    message.stage = i == 0 || i == 99 ? Message::Stage::kLasting : Message::Stage::kPassing;
+    outbox.Notice("deploy", "api", "k" + std::to_string(i), message);
+    if (i == 0) Settle(loop);
+  }
+  Close(loop, outbox);
+  CHECK(frontend.Texts() == Names{"state 0"});
+  REQUIRE(frontend.edits.size() == 1);
+  CHECK(frontend.edits[0].text == "state 99");
+}
+
+TEST_CASE("where nothing can be edited the first and the last are posted") {
+  boost::asio::io_context loop;
+  FakeFrontend frontend("console");
+  Outbox outbox(loop.get_executor());
+  outbox.Add(frontend);
+  for (const std::string& text : {std::string("started"), std::string("step 1"), std::string("done")}) {
+    Message message = Say(text);
+    message.edit_key = "deploy";
+    if (text == "step 1") message.stage = Message::Stage::kPassing;
+    outbox.Notice("deploy", "api", text, message);
+    Settle(loop);
+  }
+  Close(loop, outbox);
+  CHECK(frontend.Texts() == Names{"started", "done"});
+  CHECK(frontend.edits.empty());
+}
+
+TEST_CASE("a post that somebody deleted is posted anew when there is something to tell") {
+  boost::asio::io_context loop;
+  FakeFrontend frontend("discord");
+  frontend.abilities = {.edits = true, .lasting = true, .edit_interval = 0ms};
+  frontend.on_edit = [](const Revision& revision) -> Result<void> {
+    if (revision.id == "p1") return Fail(Errc::kNotFound, "it was deleted");
+    return {};
+  };
+  Outbox outbox(loop.get_executor());
+  outbox.Add(frontend);
+  for (const std::string& text :
+       {std::string("started"), std::string("step 1"), std::string("done"), std::string("again")}) {
+    Message message = Say(text);
+    message.edit_key = "deploy";
+    if (text == "step 1") message.stage = Message::Stage::kPassing;
+    outbox.Notice("deploy", "api", text, message);
+    Settle(loop);
+  }
+  Close(loop, outbox);
+  CHECK(frontend.Texts() == Names{"started", "done"});
+  CHECK(frontend.edits.back().id == "p2");
+  CHECK(frontend.edits.back().text == "again");
+}
+
+TEST_CASE("a file that no edit can carry is posted beside") {
+  boost::asio::io_context loop;
+  FakeFrontend frontend("mattermost");
+  frontend.abilities = {.edits = true, .files = true, .lasting = true, .edit_interval = 0ms};
+  frontend.dialect.limit = 60;
+  Outbox outbox(loop.get_executor());
+  outbox.Add(frontend);
+  Message message = Say("started");
+  message.edit_key = "deploy";
+  outbox.Notice("deploy", "api", "a", message);
+  Settle(loop);
+  message = Say("failed");
+  message.edit_key = "deploy";
+  message.code = std::string(100, 'x');
+  message.code_file = "api.log";
+  outbox.Notice("deploy", "api", "b", message);
+  Close(loop, outbox);
+  REQUIRE(frontend.edits.size() == 1);
+  CHECK(frontend.edits[0].attachments.empty());
+  REQUIRE(frontend.sent.size() == 2);
+  CHECK(frontend.sent[1].text == "api.log");
+  CHECK(frontend.sent[1].attachments.at(0).bytes == std::string(100, 'x'));
 }
 
 }  // namespace
