@@ -437,8 +437,6 @@ class App {
       co_return;
     }
     for (const std::string& warning : result->warnings) LogWarn(warning);
-    LogInfo(fmt::format("reload: {} changed, {} new, {} removed", result->changed.size(), result->added.size(),
-                        result->removed.size()));
   }
 
   Task<void> Shutdown() {

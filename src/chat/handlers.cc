@@ -160,7 +160,12 @@ Task<Message> HandleReload(const Request& request) {
   count(reloaded->added, "new");
   count(reloaded->removed, "removed");
   std::string summary = parts.empty() ? "nothing changed" : base::Join(parts, ", ");
-  if (!reloaded->restarted.empty()) summary += "; restarted: " + base::Join(reloaded->restarted, ", ");
+  const auto add = [&summary](const std::vector<std::string>& names, std::string_view done) {
+    if (!names.empty()) summary += fmt::format("; {}: {}", done, base::Join(names, ", "));
+  };
+  add(reloaded->restarted, "restarted");
+  add(reloaded->started, "started");
+  add(reloaded->stopped, "stopped");
   message.headline.Plain("Config reloaded: " + summary);
   AddNames(message, "changed", reloaded->changed);
   AddNames(message, "new", reloaded->added);

@@ -92,25 +92,11 @@ Message BulkAnswer(const service::BulkResult& result, std::string_view done, std
   return message;
 }
 
-// The bulk operation where the channel may not touch every service.
-Task<service::BulkResult> BulkWithin(const Request& request, std::string op) {
-  std::vector<std::string> names;
-  for (std::string& name : request.desk.manager.ServiceNames()) {
-    if (request.scope.Has(name)) names.push_back(std::move(name));
-  }
-  const auto batch = co_await RunAll(request.desk.manager, std::move(names), op);
-  service::BulkResult result;
-  for (std::size_t i = 0; i < batch->names.size(); ++i) {
-    const service::Reply& reply = batch->replies[i];
-    if (!reply.ok) {
-      result.failed.emplace_back(batch->names[i], reply.text);
-    } else if (reply.text.starts_with("already")) {
-      result.already.push_back(batch->names[i]);
-    } else {
-      result.done.push_back(batch->names[i]);
-    }
-  }
-  co_return result;
+// What the channel may touch.
+std::vector<std::string> Within(const Request& request) {
+  auto names = request.desk.manager.ServiceNames();
+  std::erase_if(names, [&](const std::string& name) { return !request.scope.Has(name); });
+  return names;
 }
 
 }  // namespace
@@ -144,7 +130,7 @@ Task<Message> HandlePull(const Request& request) {
 Task<Message> HandleStartAll(const Request& request) {
   service::BulkResult result;
   if (request.scope.Limited()) {
-    result = co_await BulkWithin(request, "start");
+    result = co_await request.desk.manager.StartMany(Within(request));
   } else {
     result = co_await request.desk.manager.StartAll();
   }
@@ -154,7 +140,7 @@ Task<Message> HandleStartAll(const Request& request) {
 Task<Message> HandleStopAll(const Request& request) {
   service::BulkResult result;
   if (request.scope.Limited()) {
-    result = co_await BulkWithin(request, "stop");
+    result = co_await request.desk.manager.StopMany(Within(request));
   } else {
     result = co_await request.desk.manager.StopAll();
   }

@@ -39,10 +39,6 @@ Task<void> ViewOne(std::shared_ptr<Viewed> viewed, std::size_t index) {
   viewed->views[index] = co_await viewed->services[index]->View();
 }
 
-Task<void> HaltOne(std::shared_ptr<Service> service) {
-  co_await service->Halt();
-}
-
 Task<void> CloseOne(std::shared_ptr<Service> service) {
   co_await service->FinishClose();
   co_await service->SaveLast();
@@ -180,10 +176,18 @@ Task<BulkResult> Manager::StopAll() {
   co_return co_await impl_->DoAll(Op::kStop);
 }
 
+Task<BulkResult> Manager::StartMany(std::vector<std::string> names) {
+  return impl_->StartMany(std::move(names));
+}
+
+Task<BulkResult> Manager::StopMany(std::vector<std::string> names) {
+  auto configs = impl_->Configs();
+  std::erase_if(configs, [&](const auto& config) { return std::ranges::find(names, config.name) == names.end(); });
+  return impl_->DoMany(Op::kStop, std::move(configs));
+}
+
 Task<void> Manager::HaltAll() {
-  const auto services = impl_->All();
-  co_await RunBounded("halt", services.size(), kAtOnce,
-                      [services](std::size_t index) { return HaltOne(services[index]); });
+  return impl_->HaltAll();
 }
 
 bool Manager::Deploying() const {
@@ -192,11 +196,7 @@ bool Manager::Deploying() const {
 
 Task<void> Manager::StartWanted() {
   if (impl_->stopped) co_return;
-  std::vector<config::ServiceConfig> wanted;
-  for (const auto& service : impl_->All()) {
-    if (service->ShouldStart()) wanted.push_back(service->Config());
-  }
-  const BulkResult result = co_await impl_->DoMany(Op::kStartUp, std::move(wanted));
+  const BulkResult result = co_await impl_->StartWanted(ServiceNames());
   for (const auto& [name, why] : result.failed) LogError(name + ": " + why);
 }
 

@@ -77,7 +77,12 @@ struct ReloadResult {
   std::vector<std::string> added;
   std::vector<std::string> removed;
   std::vector<std::string> changed;
+  /// Of the changed, those that ran and had to be started anew.
   std::vector<std::string> restarted;
+  /// Of the added, those that should be up.
+  std::vector<std::string> started;
+  /// Of the removed, those whose process was stopped.
+  std::vector<std::string> stopped;
   std::vector<std::string> warnings;
 };
 
@@ -195,8 +200,11 @@ class Manager {
   /// In the order that services ask for (`after`, `requires`), side by side where it allows that.
   Task<BulkResult> StartAll();
   Task<BulkResult> StopAll();
-  /// Before an end that is to leave nothing running: stops every process service, and cancels running deploys. What is
-  /// wanted of them stays, so that the next start brings them up again; units are their manager's, and go on.
+  /// The same with these services alone; what they require is started with them. Names that are not known do not count.
+  Task<BulkResult> StartMany(std::vector<std::string> names);
+  Task<BulkResult> StopMany(std::vector<std::string> names);
+  /// Before an end that is to leave nothing running: stops every process service in order, and cancels running deploys.
+  /// What is wanted of them stays, so that the next start brings them up again; units are their manager's, and go on.
   Task<void> HaltAll();
   /// A deploy runs or waits.
   bool Deploying() const;
@@ -221,7 +229,8 @@ class Manager {
   Task<void> StartWanted();
 
   /// Reads services_dir again: all or nothing, one reload at a time. Only services that ran and whose run-relevant
-  /// settings changed are restarted; external units and our own are never stopped.
+  /// settings changed are restarted; new ones are started like at start-up; the processes of removed ones are stopped;
+  /// external units and our own are never stopped.
   Task<std::expected<ReloadResult, config::Problems>> Reload();
 
   void NotifyWebhook(const std::string& name, const WebhookInfo& info);

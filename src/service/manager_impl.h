@@ -35,10 +35,15 @@ class Manager::Impl {
   /// In order, side by side where the order allows it; what is not among `configs` is not waited for. REQUIRES: they
   /// are services of ours.
   Task<BulkResult> DoMany(Op op, std::vector<config::ServiceConfig> configs);
+  Task<BulkResult> StartMany(std::vector<std::string> names);
+  /// Every process is stopped in order; what is wanted stays.
+  Task<void> HaltAll();
   /// Start or restart of `name`; what it requires is started first where it is down. REQUIRES: `name` is known.
   Task<OpResult> StartWithRequired(std::string name, Op op);
   /// A stop that says who is left without.
   Task<OpResult> StopAndTell(std::shared_ptr<Service> service);
+  /// Those of `names` that should be up and are not; what fails is among `failed`.
+  Task<BulkResult> StartWanted(const std::vector<std::string>& names);
   Task<ReloadResult> Apply(std::vector<config::ServiceConfig> configs);
   std::uint64_t NextDeployId();
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "base/text.h"
@@ -39,7 +40,7 @@ struct Bulk {
 
 // Why `part` cannot be done; "" when it can.
 Task<std::string> Missing(Bulk& bulk, Part& part) {
-  if (part.op == Op::kStop) co_return "";
+  if (part.op == Op::kStop || part.op == Op::kHalt) co_return "";
   for (const std::size_t need : part.step.needs) {
     const Part& other = *bulk.parts[need];
     std::string why = other.result.reply.ok ? "" : other.result.reply.text;
@@ -66,6 +67,23 @@ Task<void> DoPart(std::shared_ptr<Bulk> bulk, std::size_t index) {
     co_return;
   }
   part.result = co_await part.service->Do(part.op, bulk->saving);
+}
+
+BulkResult Outcome(const Bulk& bulk) {
+  BulkResult result;
+  for (const auto& part : bulk.parts) {
+    const OpResult& outcome = part->result;
+    if (part->needed) continue;
+    if (!outcome.reply.ok) {
+      result.failed.emplace_back(part->step.name, outcome.reply.text);
+    } else {
+      (outcome.already ? result.already : result.done).push_back(part->step.name);
+    }
+  }
+  std::ranges::sort(result.done);
+  std::ranges::sort(result.already);
+  std::ranges::sort(result.failed);
+  return result;
 }
 
 std::shared_ptr<Bulk> Plan(const Executor& executor, const std::map<std::string, std::shared_ptr<Service>>& services,
@@ -104,20 +122,40 @@ Task<BulkResult> Manager::Impl::DoAll(Op op) {
 }
 
 Task<BulkResult> Manager::Impl::DoMany(Op op, std::vector<config::ServiceConfig> configs) {
-  const auto bulk = Plan(context.executor, services, op == Op::kStop ? StopOrder(configs) : StartOrder(configs), op);
-  co_await RunPlan(bulk, op == Op::kStop ? kStopsAtOnce : kStartsAtOnce);
+  const bool stops = op == Op::kStop || op == Op::kHalt;
+  const auto bulk = Plan(context.executor, services, stops ? StopOrder(configs) : StartOrder(configs), op);
+  co_await RunPlan(bulk, stops ? kStopsAtOnce : kStartsAtOnce);
   co_await SyncStateDir();
-  std::ranges::sort(bulk->parts, {}, [](const std::unique_ptr<Part>& part) { return part->step.name; });
-  BulkResult result;
-  for (const auto& part : bulk->parts) {
-    const OpResult& outcome = part->result;
-    if (!outcome.reply.ok) {
-      result.failed.emplace_back(part->step.name, outcome.reply.text);
-    } else {
-      (outcome.already ? result.already : result.done).push_back(part->step.name);
-    }
+  co_return Outcome(*bulk);
+}
+
+Task<BulkResult> Manager::Impl::StartMany(std::vector<std::string> names) {
+  auto configs = Configs();
+  std::set<std::string> wanted;
+  for (const std::string& name : names) {
+    for (std::string& with : WithRequired(configs, name)) wanted.insert(std::move(with));
   }
-  co_return result;
+  std::erase_if(configs, [&](const config::ServiceConfig& config) { return !wanted.contains(config.name); });
+  const auto bulk = Plan(context.executor, services, StartOrder(configs), Op::kStart);
+  for (const auto& part : bulk->parts) part->needed = std::ranges::find(names, part->step.name) == names.end();
+  co_await RunPlan(bulk, kStartsAtOnce);
+  co_await SyncStateDir();
+  co_return Outcome(*bulk);
+}
+
+Task<BulkResult> Manager::Impl::StartWanted(const std::vector<std::string>& names) {
+  std::vector<config::ServiceConfig> wanted;
+  for (const std::string& name : names) {
+    const auto service = Find(name);
+    if (service && service->ShouldStart()) wanted.push_back(service->Config());
+  }
+  return DoMany(Op::kStartUp, std::move(wanted));
+}
+
+// No deploy may bring up again what was stopped: all of them are ended before the first stop.
+Task<void> Manager::Impl::HaltAll() {
+  for (const auto& service : All()) service->EndDeploys();
+  co_await DoMany(Op::kHalt, Configs());
 }
 
 Task<OpResult> Manager::Impl::StartWithRequired(std::string name, Op op) {

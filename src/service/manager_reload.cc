@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "base/text.h"
 #include "service/manager_impl.h"
 #include "service/schedule.h"
 
@@ -25,8 +26,13 @@ Task<void> ApplyOne(std::shared_ptr<Changes> changes, std::size_t index) {
   change.result = co_await change.service->Configure(change.config);
 }
 
-Task<void> RetireOne(std::shared_ptr<Service> service) {
-  co_await service->Retire();
+struct Retired {
+  std::shared_ptr<Service> service;
+  OpResult result;
+};
+
+Task<void> RetireOne(std::shared_ptr<std::vector<Retired>> retired, std::size_t index) {
+  (*retired)[index].result = co_await (*retired)[index].service->Retire();
 }
 
 }  // namespace
@@ -80,17 +86,29 @@ Task<ReloadResult> Manager::Impl::Apply(std::vector<config::ServiceConfig> confi
       changes->push_back({.service = service, .config = std::move(config)});
     }
   }
-  std::vector<std::shared_ptr<Service>> removed;
+  const auto removed = std::make_shared<std::vector<Retired>>();
   for (const auto& [name, service] : services) {
     if (configured.contains(name)) continue;
     result.removed.push_back(name);
-    removed.push_back(service);
+    removed->push_back({.service = service});
   }
+  std::vector<std::string> restarting;
+  for (const NewSettings& change : *changes) {
+    if (change.service->WouldRestart(change.config)) restarting.push_back(change.config.name);
+  }
+  LogInfo(fmt::format("reload: {} changed, {} new, {} removed{}", result.changed.size(), result.added.size(),
+                      result.removed.size(),
+                      restarting.empty() ? "" : "; will restart: " + base::Join(restarting, ", ")));
   for (const std::string& name : result.removed) services.erase(name);
 
   constexpr std::size_t kAtOnce = 32;
-  co_await RunBounded("reload", removed.size(), kAtOnce,
-                      [removed](std::size_t index) { return RetireOne(removed[index]); });
+  co_await RunBounded("reload", removed->size(), kAtOnce,
+                      [removed](std::size_t index) { return RetireOne(removed, index); });
+  for (const Retired& retired : *removed) {
+    const std::string& name = retired.service->Name();
+    if (!retired.result.reply.ok) result.warnings.push_back(name + ": " + retired.result.reply.text);
+    if (retired.result.reply.ok && !retired.result.already) result.stopped.push_back(name);
+  }
   co_await RunBounded("reload", changes->size(), kAtOnce,
                       [changes](std::size_t index) { return ApplyOne(changes, index); });
   for (const NewSettings& change : *changes) {
@@ -106,8 +124,9 @@ Task<ReloadResult> Manager::Impl::Apply(std::vector<config::ServiceConfig> confi
   }
   co_await AddServices(std::move(added));
   co_await CleanOrphans();
-  LogInfo(fmt::format("reload: {} added, {} removed, {} changed, {} restarted", result.added.size(),
-                      result.removed.size(), result.changed.size(), result.restarted.size()));
+  BulkResult begun = co_await StartWanted(result.added);
+  result.started = std::move(begun.done);
+  for (const auto& [name, why] : begun.failed) result.warnings.push_back(fmt::format("{}: {}", name, why));
   co_return result;
 }
 

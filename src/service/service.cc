@@ -191,8 +191,9 @@ OpResult Service::Busy(Op op) const {
 
 Task<OpResult> Service::Do(Op op, Saving saving) {
   if (closing_ || retired_) co_return Failed("manager shutting down");
-  if (deploying_) co_return Busy(op);
-  if (ops_.Size() >= kMaxWaiting) co_return Failed(fmt::format("busy: {} operations wait already", ops_.Size()));
+  if (deploying_ && op != Op::kHalt) co_return Busy(op);
+  if (op != Op::kHalt && ops_.Size() >= kMaxWaiting)
+    co_return Failed(fmt::format("busy: {} operations wait already", ops_.Size()));
   const auto request = std::make_shared<Request>(context_.executor, op);
   request->saving = saving;
   ops_.Push(request);
@@ -221,17 +222,15 @@ Task<OpResult> Service::Configure(config::ServiceConfig config) {
   co_return request->result;
 }
 
-Task<void> Service::Halt() {
+void Service::EndDeploys() {
   if (cancel_ && cancel_reason_ == CancelReason::kNone) {
     cancel_reason_ = CancelReason::kShutdown;
     cancel_->Cancel();
   }
   DropWaiting();
-  const auto request = std::make_shared<Request>(context_.executor, Op::kHalt);
-  if (ops_.Push(request)) co_await request->done.Wait();
 }
 
-Task<void> Service::Retire() {
+Task<OpResult> Service::Retire() {
   if (waiting_ && waiting_->request.id != 0) {
     deploy_end_ = {.id = waiting_->request.id, .result = DeployEnd::Result::kRefused, .what = "", .commit = ""};
     TellRefused(*waiting_, "the service is no longer configured");
@@ -248,6 +247,7 @@ Task<void> Service::Retire() {
   co_await FinishClose();
   co_await writer_.Idle();
   if (request->result.reply.ok) RemoveState(context_.config.state_dir, Name());
+  co_return request->result;
 }
 
 Task<void> Service::Perform(std::shared_ptr<Request> request) {
@@ -364,11 +364,7 @@ void Service::BeginClose() {
   ops_.Close();
   health_.Ended(HealthWatch::End::kOther, "shipmate ends");
   if (staying_up_) staying_up_->Set();
-  if (cancel_ && cancel_reason_ == CancelReason::kNone) {
-    cancel_reason_ = CancelReason::kShutdown;
-    cancel_->Cancel();
-  }
-  DropWaiting();
+  EndDeploys();
 }
 
 void Service::DropWaiting() {

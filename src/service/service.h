@@ -113,7 +113,7 @@ enum class Op {
   kFinishStop,  ///< at start-up: a stop that was begun before we died
   kReconfigure,
   kRetire,
-  kHalt,  ///< stopped because we end; what is wanted stays
+  kHalt,  ///< stopped because we end; what is wanted stays. Waits for a deploy, which is being cancelled
 };
 
 enum class Saving {
@@ -158,11 +158,13 @@ class Service {
   /// Puts `config` into force; its outcome is empty, or tells why not. Waits for a restart, but not for a deploy.
   Task<OpResult> Configure(config::ServiceConfig config);
   /// The service is no longer configured: its process is stopped, its loop ended, its file removed.
-  Task<void> Retire();
+  Task<OpResult> Retire();
   /// It should be up when we start, and is not.
   bool ShouldStart() const;
-  /// Stops a process, without a change of what is wanted; a running deploy is cancelled first.
-  Task<void> Halt();
+  /// Configure with `config` restarts it.
+  bool WouldRestart(const config::ServiceConfig& config) const;
+  /// We end: a running deploy is cancelled, and one that waits is dropped.
+  void EndDeploys();
   Result<DeployTicket> RequestDeploy(DeployRequest request);
   Result<void> CancelDeploy();
   Task<Result<CommitInfo>> ResolveCommit(std::string ref, std::string commit);

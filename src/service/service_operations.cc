@@ -178,6 +178,12 @@ Task<OpResult> Service::Renew() {
   co_return Done("stopped");
 }
 
+bool Service::WouldRestart(const config::ServiceConfig& config) const {
+  const bool ran = backend_->Pid() != 0 || policy_.GetPhase() == RestartPolicy::Phase::kBackoff;
+  const bool alike = config.kind == config_.kind && config_.RunsAlike(config);
+  return IsProcess() && ran && !alike && config.kind != config::ServiceKind::kNone;
+}
+
 Task<OpResult> Service::Reconfigure(config::ServiceConfig config) {
   const bool was_process = IsProcess();
   const bool ran = backend_->Pid() != 0 || policy_.GetPhase() == RestartPolicy::Phase::kBackoff;
@@ -218,14 +224,15 @@ Task<OpResult> Service::Reconfigure(config::ServiceConfig config) {
 
 Task<OpResult> Service::RetireProcess() {
   health_.Ended(HealthWatch::End::kStopped, "it is no longer configured");
-  if (!IsProcess()) co_return Done("");
+  if (!IsProcess()) co_return Already("");
   const auto stopped = co_await backend_->Stop();
   if (!stopped) {
     LogError(fmt::format("{}: is no longer configured: stop failed: {}", Name(), stopped.error().what));
     co_await SaveQuietly();
     co_return Failed("stop failed: " + stopped.error().what);
   }
-  if (*stopped == Change::kDone) Emit("stopped");
+  if (*stopped == Change::kAlready) co_return Already("already stopped");
+  Emit("stopped");
   co_return Done("stopped");
 }
 

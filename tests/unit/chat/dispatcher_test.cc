@@ -310,14 +310,14 @@ TEST_CASE("reload tells what changed, or why nothing did") {
   const std::string dir = bridge.machine.config.services_dir;
   tests::WriteText(dir + "/api.yaml", "dir: /\nentrypoint: [sleep, \"3600\"]\n");
   tests::WriteText(dir + "/old.yaml", "dir: /\nentrypoint: [sleep, \"3600\"]\n");
-  CHECK(bridge.Say("!reload") == "Config reloaded: 2 new\nnew: api, old");
+  CHECK(bridge.Say("!reload") == "Config reloaded: 2 new; started: api, old\nnew: api, old");
   CHECK(bridge.Say("!reload") == "Config reloaded: nothing changed");
-  bridge.Say("!start api");
   tests::WriteText(dir + "/api.yaml", "dir: /\nentrypoint: [sleep, \"3601\"]\n");
   tests::WriteText(dir + "/web.yaml", "dir: /\nentrypoint: [sleep, \"3600\"]\n");
   std::filesystem::remove(dir + "/old.yaml");
   CHECK(bridge.Say("!reload") ==
-        "Config reloaded: 1 changed, 1 new, 1 removed; restarted: api\nchanged: api\nnew: web\nremoved: old");
+        "Config reloaded: 1 changed, 1 new, 1 removed; restarted: api; started: web; stopped: old\n"
+        "changed: api\nnew: web\nremoved: old");
   tests::WriteText(dir + "/web.yaml", "entrypoimt: [sleep]\n");
   const std::string failed = bridge.Say("!reload");
   CHECK(failed.starts_with("Reload failed, nothing was changed:\n"));

@@ -42,6 +42,38 @@ TEST_CASE("all are started in order, and stopped in the reverse order") {
   CHECK(Summaries(machine) == Names{"api stopped", "db stopped", "disk stopped"});
 }
 
+TEST_CASE("some are started and stopped in order, with what they require") {
+  Machine machine;
+  auto& manager = machine.StartFake(
+      {Node("api", {"web"}, {"db"}), Node("db", {}, {"disk"}), Node("disk", {}, {}), Node("web", {}, {})});
+  CHECK(machine.Run(manager.StartMany({"web", "api", "nope"})).done == Names{"api", "web"});
+  CHECK(machine.notifier.events.back().Summary() == "api started");
+  CHECK(machine.notifier.Count("disk started") == 1);
+  CHECK(machine.Run(manager.StartMany({"web", "db"})).already == Names{"db", "web"});
+  machine.notifier.events.clear();
+  CHECK(machine.Run(manager.StopMany({"db", "api", "nope"})).done == Names{"api", "db"});
+  CHECK(Summaries(machine) == Names{"api stopped", "db stopped"});
+}
+
+TEST_CASE("a halt stops in order, ends deploys, and leaves what is wanted") {
+  Machine machine;
+  auto db = Node("db", {"disk"}, {});
+  db.dir = machine.dir.Path();
+  db.deploy = {"sleep 600"};
+  auto& manager = machine.StartFake({Node("api", {}, {"db"}), db, Node("disk", {}, {})});
+  REQUIRE(machine.Run(manager.StartAll()).failed.empty());
+  REQUIRE(manager.RequestDeploy("db", {}).has_value());
+  REQUIRE(machine.Until([&] { return machine.View("db").deploy == "deploying"; }));
+  machine.notifier.events.clear();
+  machine.Run(manager.HaltAll());
+  const Names all = Summaries(machine);
+  CHECK(std::ranges::count(all, "db deploy-failed") == 1);
+  Names stopped;
+  std::ranges::copy_if(all, std::back_inserter(stopped), [](const auto& event) { return event.ends_with("stopped"); });
+  CHECK(stopped == Names{"api stopped", "db stopped", "disk stopped"});
+  CHECK(machine.Saved("db").desired == service::Desired::kUp);
+}
+
 TEST_CASE("what is not ordered does not wait") {
   Machine machine;
   auto& manager = machine.StartFake({Node("api", {"db"}, {}), Node("db", {}, {}), Node("web", {}, {})});

@@ -40,17 +40,48 @@ TEST_CASE("reload: added and removed") {
   CHECK(yard.Do("svc1", "start") == "started");
   const int pid = yard.Pid("svc1");
   yard.Write("svc2", kSleep);
-  CHECK(yard.Reload().added == Words{"svc2"});
+  ReloadResult result = yard.Reload();
+  CHECK(result.added == Words{"svc2"});
+  CHECK(result.started == Words{"svc2"});
   CHECK(yard.manager->ServiceNames() == Words{"svc1", "svc2"});
-  CHECK(yard.Do("svc2", "status") == "stopped");
+  CHECK(yard.Do("svc2", "status") == "running");
+  CHECK(yard.Saved("svc2").desired == Desired::kUp);
   CHECK(yard.Pid("svc1") == pid);
   yard.Remove("svc1");
-  CHECK(yard.Reload().removed == Words{"svc1"});
+  result = yard.Reload();
+  CHECK(result.removed == Words{"svc1"});
+  CHECK(result.stopped == Words{"svc1"});
   CHECK(yard.manager->ServiceNames() == Words{"svc2"});
   CHECK_FALSE(Lives(pid));
   CHECK(yard.notifier.Count("svc1 stopped") == 1);
   CHECK_FALSE(std::filesystem::exists(yard.config.state_dir + "/svc1.json"));
   CHECK(yard.Do("svc1", "start") == "service \"svc1\" not found");
+}
+
+TEST_CASE("reload: new services come up in order, but for those that are not to start; what fails is a warning") {
+  Yard yard;
+  yard.Write("first", kSleep);
+  yard.Begin();
+  CHECK(yard.Do("first", "stop") == "already stopped");
+  yard.Write("api", std::string(kSleep) + "requires: [db]\n");
+  yard.Write("db", kSleep);
+  yard.Write("manual", std::string(kSleep) + "autostart: false\n");
+  yard.Write("odd", "entrypoint: [/does/not/exist]\nrestart: 'no'\n");
+  const ReloadResult result = yard.Reload();
+  CHECK(result.added == Words{"api", "db", "manual", "odd"});
+  CHECK(result.started == Words{"api", "db"});
+  CHECK(std::ranges::any_of(result.warnings, [](const std::string& warning) {
+    return warning.starts_with("odd: start failed: starting process: ");
+  }));
+  CHECK(yard.Pid("manual") == 0);
+  CHECK(yard.Pid("first") == 0);
+  Words started;
+  for (const auto& event : yard.notifier.events) {
+    if (event.event == "started") started.push_back(event.name);
+  }
+  CHECK(started == Words{"db", "api"});
+  yard.Remove("manual");
+  CHECK(yard.Reload().stopped.empty());
 }
 
 TEST_CASE("reload: what does not change the process leaves it alone, what does restarts it if it ran") {
