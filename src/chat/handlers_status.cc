@@ -28,7 +28,8 @@ Task<Message> HandleStatus(const Request& request) {
   const std::vector<std::string>& wanted = request.arguments.services;
   if (wanted.size() == 1) {
     const auto view = co_await request.desk.manager.View(wanted.front());
-    if (view) co_return StatusDetails(*view, request.desk.clock);
+    const auto use = co_await request.desk.manager.Use(wanted.front());
+    if (view) co_return StatusDetails(*view, request.desk.clock, use);
     Message message;
     message.headline.Bold(wanted.front()).Plain(": removed meanwhile");
     co_return message;

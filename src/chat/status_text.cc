@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <string>
 
 #include "base/time_text.h"
@@ -98,9 +99,44 @@ std::string Ago(base::WallTime then, const base::Clock& clock) {
   return base::FormatDuration(clock.WallNow() - then) + " ago";
 }
 
+// "12.5 MiB"
+std::string Size(std::uint64_t bytes) {
+  constexpr std::uint64_t kUnit = 1024;
+  constexpr std::array<std::string_view, 4> kUnits = {"KiB", "MiB", "GiB", "TiB"};
+  auto value = static_cast<double>(bytes) / kUnit;
+  std::size_t unit = 0;
+  while (value >= kUnit && unit + 1 < kUnits.size()) {
+    value /= kUnit;
+    ++unit;
+  }
+  return value < 10 && unit > 0 ? fmt::format("{:.1f} {}", value, kUnits[unit])
+                                : fmt::format("{:.0f} {}", value, kUnits[unit]);
+}
+
+void AddUse(Message& message, const service::ServiceUse& use) {
+  if (use.processes > 0) {
+    message.lines.emplace_back(
+        fmt::format("memory: {} in {} process{}", Size(use.memory), use.processes, use.processes == 1 ? "" : "es"));
+    message.lines.emplace_back(fmt::format("CPU: {:.0f} %", use.processor * 100));
+  }
+  message.lines.emplace_back(fmt::format("log: {} on disk", Size(use.logs)));
+}
+
+// How the last process that ended by itself ended; else how it came about that none runs.
+void AddLastEnd(Message& message, const service::ServiceView& view, const base::Clock& clock) {
+  if (view.last_end.empty()) {
+    if (!view.last_exit.empty()) message.lines.emplace_back("last exit: " + view.last_exit);
+    return;
+  }
+  std::string line = "last exit: " + view.last_end;
+  if (view.last_end_time != base::WallTime()) line += ", " + Ago(view.last_end_time, clock);
+  message.lines.emplace_back(std::move(line));
+}
+
 }  // namespace
 
-Message StatusDetails(const service::ServiceView& view, const base::Clock& clock) {
+Message StatusDetails(const service::ServiceView& view, const base::Clock& clock,
+                      const std::optional<service::ServiceUse>& use) {
   Message message;
   message.headline.Plain(std::string(Mark(view)) + " ").Bold(view.name).Plain(": " + StateAndWhy(view));
   if (IsFailed(view) && !view.reason.empty()) message.headline.Plain("; start it with ").Code("start " + view.name);
@@ -108,6 +144,7 @@ Message StatusDetails(const service::ServiceView& view, const base::Clock& clock
   if (IsRunning(view) && view.uptime.count() > 0) {
     message.lines.emplace_back("up for " + base::FormatDuration(view.uptime));
   }
+  if (use) AddUse(message, *use);
   if (!view.health.empty()) {
     std::string line = "health: " + view.health;
     if (!view.health_reason.empty()) line += ": " + Shorten(view.health_reason, kLongestReason);
@@ -115,7 +152,8 @@ Message StatusDetails(const service::ServiceView& view, const base::Clock& clock
   }
   if (view.desired == service::Desired::kUp && !IsRunning(view)) message.lines.emplace_back("wanted: up");
   if (view.desired == service::Desired::kDown) message.lines.emplace_back("wanted: down");
-  if (!view.last_exit.empty()) message.lines.emplace_back("last exit: " + view.last_exit);
+  AddLastEnd(message, view, clock);
+  if (view.restarts > 0) message.lines.emplace_back(fmt::format("restarts by itself: {}", view.restarts));
   if (view.state.last_restart != base::WallTime()) {
     message.lines.emplace_back("last restart: " + Ago(view.state.last_restart, clock));
   }

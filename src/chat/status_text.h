@@ -2,6 +2,7 @@
 
 // How services look in a status answer: all at a glance on a phone's screen, or one in detail. Pure.
 
+#include <optional>
 #include <vector>
 
 #include "base/clock.h"
@@ -13,6 +14,7 @@ namespace shipmate::chat {
 /// One line a service, as long as they are few; of many, those singly that want attention (down though wanted,
 /// deploying, last deploy failed), the worst first, and the rest as counts.
 Message StatusOverview(std::vector<service::ServiceView> views);
-Message StatusDetails(const service::ServiceView& view, const base::Clock& clock);
+Message StatusDetails(const service::ServiceView& view, const base::Clock& clock,
+                      const std::optional<service::ServiceUse>& use = std::nullopt);
 
 }  // namespace shipmate::chat

@@ -16,6 +16,7 @@
 #include "base/text.h"
 #include "os/files.h"
 #include "os/posix.h"
+#include "os/ticks.h"
 #include "os/unique_fd.h"
 
 namespace shipmate::os {
@@ -38,11 +39,6 @@ Number ToNumber(std::string_view text) {
   Number value{};
   std::from_chars(text.data(), text.data() + text.size(), value);
   return value;
-}
-
-std::uint64_t TicksPerSecond() {
-  static const long ticks = ::sysconf(_SC_CLK_TCK);
-  return ticks > 0 ? static_cast<std::uint64_t>(ticks) : 100;
 }
 
 // What /proc/stat calls `btime`, as the kernel computes it (fs/proc/stat.c): that file costs a line for each interrupt

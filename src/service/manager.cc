@@ -258,6 +258,12 @@ Task<std::optional<ServiceView>> Manager::View(std::string name) {
   co_return co_await service->View();
 }
 
+Task<std::optional<ServiceUse>> Manager::Use(std::string name) {
+  const auto service = impl_->Find(name);
+  if (!service || service->Config().kind != config::ServiceKind::kProcess) co_return std::nullopt;
+  co_return co_await service->Use();
+}
+
 void Manager::NotifyWebhook(const std::string& name, const WebhookInfo& info) {
   impl_->context.notifier->WebhookReceived(name, info);
 }

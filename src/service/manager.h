@@ -63,6 +63,23 @@ struct ServiceView {
   std::string reason;
   /// It ended as it should, and nothing is missing.
   bool finished = false;
+  /// How its last process that ended by itself ended, "killed by SIGKILL after 3h", and when that was seen.
+  std::string last_end;
+  base::WallTime last_end_time{};
+  /// Starts that nobody asked for, since a person's last word.
+  std::uint64_t restarts = 0;
+};
+
+/// What a process service takes up.
+struct ServiceUse {
+  /// All that belong to it; 0 = none, or not known.
+  std::size_t processes = 0;
+  /// Of all of them; what they share counts for each.
+  std::uint64_t memory = 0;
+  /// Of one processor, within a moment: 1.5 = one and a half.
+  double processor = 0;
+  /// All log files, on disk.
+  std::uint64_t logs = 0;
 };
 
 /// Result of StartAll and StopAll.
@@ -222,6 +239,8 @@ class Manager {
   Task<std::vector<std::pair<std::string, ServiceState>>> GetAllStates();
   Task<std::vector<ServiceView>> Views();
   Task<std::optional<ServiceView>> View(std::string name);
+  /// Takes a quarter of a second. nullopt for what is no process service of ours.
+  Task<std::optional<ServiceUse>> Use(std::string name);
 
   /// The last step of start-up: starts, side by side, every process service that should be up and is not. Those with
   /// `autostart: false`, those a person stopped, and those given up in this boot are left alone. Returns when each has

@@ -103,6 +103,7 @@ Task<void> Service::WatchExits(std::shared_ptr<Backend> backend) {
   while (true) {
     const Exit exit = co_await backend->WaitForExit();
     last_exit_ = exit.IsEnd() ? exit.status.Describe() : "";
+    if (exit.IsEnd()) NoteEnd(fmt::format("{} after {}", last_exit_, base::FormatDuration(exit.uptime)));
     if (exit.IsEnd() && exit.generation >= state_.generation) EndHealth(HealthWatch::End::kOther, last_exit_);
     Ending ending{.log = backend->LogFile()};
     ending.event = exit.event;
@@ -345,6 +346,9 @@ Task<ServiceView> Service::View() {
   if (view.health == "starting" && view.state.status == "running") view.state.status = "starting";
   view.crashes = policy_.Crashes();
   view.finished = finished_;
+  view.last_end = state_.last_exit;
+  view.last_end_time = state_.last_exit_time;
+  view.restarts = state_.restarts;
   if (view.state.status == "failed") view.reason = policy_.Reason();
   if (view.state.status == "backoff") {
     const auto left = policy_.NextStart() - context_.clock->Now();

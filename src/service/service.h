@@ -178,6 +178,8 @@ class Service {
   Task<Result<std::string>> Logs(std::size_t bytes);
   Task<Result<LogAnswer>> ReadLog(LogQuery query);
   Task<ServiceView> View();
+  /// REQUIRES: it is a process service.
+  Task<ServiceUse> Use();
 
   /// A deploy of it runs or waits.
   bool Deploying() const { return deploying_ || waiting_.has_value(); }
@@ -271,6 +273,8 @@ class Service {
   /// "; next try in 2s", or "".
   std::string WhatFollows() const;
   void FillFromPolicy(EventDetail& detail) const;
+  /// For status.
+  void NoteEnd(std::string how);
   void RestoreHalt();
   void RecordHalt(State& state) const;
 

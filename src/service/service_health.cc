@@ -90,6 +90,7 @@ Task<OpResult> Service::EndUnwell() {
     co_return Failed("stop failed: " + stopped.error().what);
   }
   last_exit_ = "stopped because " + cause_;
+  NoteEnd(last_exit_);
   const RestartAction next = policy_.Unwell(uptime, context_.clock->Now(), context_.random());
   LogInfo(fmt::format("{}: {}{}", Name(), last_exit_, WhatFollows()));
   Follow(next);

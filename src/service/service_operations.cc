@@ -41,6 +41,7 @@ Task<OpResult> Service::Start(Saving saving, By by) {
   if (by == By::kPerson) {
     Follow(policy_.PersonStarts());
     cause_.clear();
+    state_.restarts = 0;
   }
   const Told told = by == By::kPerson ? Told::kInAnswer : Told::kNobody;
   const auto started = co_await backend_->Start();
@@ -90,6 +91,7 @@ Task<OpResult> Service::Stop(Saving saving) {
   Follow(policy_.PersonStops());
   finished_ = false;
   cause_.clear();
+  state_.restarts = 0;
   // On disk before anything is signalled: if we die in the middle, the next run finishes it.
   // A failure is met again by the save at the end.
   if (!wanted && backend_->Pid() != 0) (void)co_await Save(Saving::kBatched);
@@ -118,7 +120,10 @@ Task<OpResult> Service::Restart(Saving saving, By by) {
   renew_due_ = false;
   state_.desired = Desired::kUp;
   Follow(policy_.PersonStarts());
-  if (by == By::kPerson) cause_.clear();
+  if (by == By::kPerson) {
+    cause_.clear();
+    state_.restarts = 0;
+  }
   EndHealth(HealthWatch::End::kOther, "it was restarted");
   const auto restarted = co_await backend_->Restart();
   state_.starting = false;

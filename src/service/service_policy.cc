@@ -65,6 +65,11 @@ Task<void> Service::SettleExits() {
   co_await ReportExits();
 }
 
+void Service::NoteEnd(std::string how) {
+  state_.last_exit = std::move(how);
+  state_.last_exit_time = context_.clock->WallNow();
+}
+
 void Service::FillFromPolicy(EventDetail& detail) const {
   detail.incident = policy_.Incident();
   detail.crashes = policy_.Crashes();
@@ -114,6 +119,7 @@ Task<void> Service::StartAgain() {
   if (started) {
     WatchHealth();
     state_.last_restart = context_.clock->WallNow();
+    ++state_.restarts;
     EventDetail detail = CurrentDetail();
     detail.automatic = true;
     FillFromPolicy(detail);
@@ -132,6 +138,7 @@ void Service::NoteAttempt(const std::string& error, Told told) {
   if (error.empty() || backend_->Pid() != 0) return Follow(policy_.Spawned(context_.clock->Now()));
   const RestartAction next = policy_.StartFailed(context_.clock->Now(), context_.random());
   last_exit_ = "could not be started";
+  NoteEnd(last_exit_);
   Ending ending{.event = "start-failed", .judged = true, .gave_up = next.kind == Kind::kGiveUp};
   ending.detail.generation = state_.generation;
   ending.detail.error = "start failed: " + error;

@@ -146,6 +146,7 @@ Task<void> Service::SettleStart() {
     detail.exit = os::ExitStatus();
     detail.log_tail = co_await TailOf("");
     last_exit_ = detail.exit->Describe();
+    NoteEnd(last_exit_ + ", while shipmate did not run");
     const auto next = policy_.Ended(*detail.exit, {}, context_.clock->Now(), context_.random());
     FillFromPolicy(detail);
     // It has been down for long enough: the last step of start-up starts it at once.

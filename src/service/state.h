@@ -53,6 +53,12 @@ struct State {
   std::string halt_reason;
   /// The boot that `halt` is of.
   std::string halt_boot;
+  /// How the last process that ended by itself ended, "killed by SIGSEGV (core dumped) after 3h", and when that was
+  /// seen.
+  std::string last_exit;
+  base::WallTime last_exit_time{};
+  /// Starts of it that nobody asked for, since a person's last word.
+  std::uint64_t restarts = 0;
 
   bool operator==(const State&) const = default;
 };

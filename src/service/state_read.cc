@@ -116,6 +116,9 @@ Result<void> ReadMember(std::string_view member, const dom::element& value, Stat
   if (member == "halt") return Read(member, value, out.halt);
   if (member == "halt_reason") return Read(member, value, out.halt_reason);
   if (member == "halt_boot") return Read(member, value, out.halt_boot);
+  if (member == "last_exit") return Read(member, value, out.last_exit);
+  if (member == "last_exit_time") return Read(member, value, out.last_exit_time);
+  if (member == "restarts") return Read(member, value, out.restarts);
   if (member == "last_output") {
     std::string_view text;
     if (value.get(text) != simdjson::SUCCESS) return Wrong(member, "a string");

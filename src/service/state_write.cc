@@ -148,6 +148,9 @@ std::string ToJson(const State& state) {
   writer.AddNumber("deploy_step", state.deploy_step);
   writer.AddNumber("deploy_steps", state.deploy_steps);
   if (state.step_process) AddProcess(writer, out, "step_process", *state.step_process);
+  writer.Add("last_exit", state.last_exit);
+  writer.Add("last_exit_time", state.last_exit_time);
+  writer.AddNumber("restarts", state.restarts);
   writer.End();
   return out;
 }

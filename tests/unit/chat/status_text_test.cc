@@ -119,6 +119,16 @@ TEST_CASE("details of one") {
                                                    "last exit: exited with status 1", "last restart: 3h ago",
                                                    "last deploy: failed at step make, 2d 1h ago"});
 
+  view.state = {.status = "running"};
+  view.last_end = "killed by SIGSEGV (core dumped) after 3h";
+  view.last_end_time = clock.WallNow() - 4h;
+  view.restarts = 2;
+  const service::ServiceUse use{.processes = 3, .memory = 13'000'000, .processor = 0.253, .logs = 70'000};
+  CHECK(Lines(StatusDetails(view, clock, use)) ==
+        Names{"\u25cf api: running", "pid 123", "up for 3h", "memory: 12 MiB in 3 processes", "CPU: 25 %",
+              "log: 68 KiB on disk", "last exit: killed by SIGSEGV (core dumped) after 3h, 4h ago",
+              "restarts by itself: 2"});
+
   auto down = View("db", "stopped");
   down.desired = service::Desired::kUp;
   down.deploy = "deploying";

@@ -67,6 +67,41 @@ TEST_CASE("recovery is said once, with the number of crashes") {
   CHECK(desk.View("web").crashes == 0);
 }
 
+TEST_CASE("the last end and the number of restarts are kept until a person starts it anew") {
+  Desk desk;
+  CHECK(desk.Do("web", "start") == "started");
+  desk.Crash(1);
+  REQUIRE(desk.Until([&] { return desk.notifier.Count("web restarted") == 1; }));
+  CHECK(desk.View("web").last_end == "exited with status 1 after 5s");
+  CHECK(desk.View("web").last_end_time == desk.clock.WallNow());
+  CHECK(desk.View("web").restarts == 1);
+  CHECK(desk.View("web").last_exit.empty());
+  REQUIRE(desk.Until([&] { return desk.Saved("web").restarts == 1; }));
+  CHECK(desk.Saved("web").last_exit == "exited with status 1 after 5s");
+  CHECK(desk.Do("web", "restart") == "restarted");
+  CHECK(desk.View("web").restarts == 0);
+  CHECK(desk.View("web").last_end == "exited with status 1 after 5s");
+}
+
+TEST_CASE("what a service takes up: all of its processes, and its logs") {
+  Machine machine;
+  auto& manager = machine.Start({ProcessService("web", "echo ready; (sleep 3600 &); while :; do :; done")});
+  CHECK(machine.Do("web", "start") == "started");
+  REQUIRE(machine.Until([&] { return machine.Do("web", "logs").contains("ready"); }));
+  std::optional<ServiceUse> use;
+  REQUIRE(machine.Until([&] {
+    use = machine.Run(manager.Use("web"));
+    return use && use->processes == 2;
+  }));
+  CHECK(use->memory > 4096);
+  CHECK(use->logs > 0);
+  CHECK(machine.Do("web", "stop") == "stopped");
+  use = machine.Run(manager.Use("web"));
+  REQUIRE(use.has_value());
+  CHECK(use->processes == 0);
+  CHECK_FALSE(machine.Run(manager.Use("nope")).has_value());
+}
+
 TEST_CASE("in back-off: shown, saved; stop cancels it, start and restart act at once") {
   for (const std::string op : {"stop", "start", "restart"}) {
     CAPTURE(op);
