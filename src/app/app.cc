@@ -6,8 +6,6 @@
 #include <boost/asio/io_context.hpp>
 #include <chrono>
 #include <cstdio>
-#include <cstdlib>
-#include <cstring>
 #include <memory>
 #include <string>
 #include <utility>
@@ -18,6 +16,7 @@
 #include "app/manager_link.h"
 #include "app/platform_registry.h"
 #include "app/renewal.h"
+#include "app/settings.h"
 #include "app/webhook_server.h"
 #include "async/latch.h"
 #include "async/offload.h"
@@ -33,7 +32,6 @@
 #include "chat/hub.h"
 #include "chat/outbox.h"
 #include "chat/verbs.h"
-#include "config/load.h"
 #include "gate/deploy_gate.h"
 #include "gate/store.h"
 #include "history/audit.h"
@@ -64,78 +62,6 @@ constexpr auto kHubLimit = 5s;
 constexpr auto kOutboxLimit = 5s;
 constexpr auto kDrainLimit = 5s;
 constexpr auto kJoinLimit = 3s;
-
-/// Everything read before a service is touched.
-struct Settings {
-  config::Config config;
-  config::Env env;
-  std::vector<config::ServiceConfig> services;
-  std::vector<config::CommandSpec> commands;
-  std::vector<std::string> warnings;
-};
-
-void Append(std::vector<std::string>& to, const std::vector<std::string>& from) {
-  to.insert(to.end(), from.begin(), from.end());
-}
-
-std::expected<Settings, config::Problems> LoadSettings(const Options& options, const Secrets& secrets) {
-  Settings settings;
-  config::Problems problems;
-  auto environment = config::ProcessEnvironment();
-  environment.insert(secrets.begin(), secrets.end());
-  auto env = config::LoadEnv(options.env, environment);
-  if (env) {
-    settings.env = std::move(env->value);
-    Append(settings.warnings, env->warnings);
-  } else {
-    Append(problems, env.error());
-  }
-  auto loaded = config::LoadConfig(options.config);
-  if (!loaded) {
-    Append(problems, loaded.error());
-    return std::unexpected(std::move(problems));
-  }
-  settings.config = std::move(loaded->value);
-  Append(settings.warnings, loaded->warnings);
-  auto services = config::LoadServices(settings.config.services_dir, settings.config.base_dir);
-  if (services) {
-    settings.services = std::move(services->value);
-    Append(settings.warnings, services->warnings);
-  } else {
-    Append(problems, services.error());
-  }
-  if (!settings.config.commands_dir.empty()) {
-    auto commands =
-        config::LoadCommands(settings.config.commands_dir, settings.config.base_dir, chat::Verbs::BuiltIn().Names());
-    if (commands) {
-      settings.commands = std::move(commands->value);
-      Append(settings.warnings, commands->warnings);
-    } else {
-      Append(problems, commands.error());
-    }
-  }
-  if (!problems.empty()) return std::unexpected(std::move(problems));
-  return settings;
-}
-
-// Secrets that came by the environment stay readable in /proc/PID/environ until their bytes are overwritten there. They
-// are kept in `secrets`, for a later reading of the settings and for the program that may take our place.
-void TakeSecretsFromEnvironment(Secrets& secrets) {
-  for (const std::string& name : config::SecretNames()) {
-    if (char* value = std::getenv(name.c_str())) {
-      secrets[name] = value;
-      std::memset(value, 0, std::strlen(value));
-      unsetenv(name.c_str());
-    }
-  }
-}
-
-// What our children do not inherit.
-std::vector<std::string> HiddenVariables() {
-  std::vector<std::string> names = config::SecretNames();
-  Append(names, os::ServiceLink::Variables());
-  return names;
-}
 
 // Without it messages are posted all the same.
 std::unique_ptr<store::Database> OpenOutbox(const std::string& state_dir) {

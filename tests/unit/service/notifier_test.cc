@@ -29,7 +29,8 @@ void SendAll(service::Notifier& notifier) {
   notifier.DeploySucceeded("web", "out", deploy);
   notifier.DeployFailed("web", "make", "err", deploy);
   notifier.WebhookReceived("web", info);
-  notifier.ConfirmationRequested("web", {.id = 3, .info = info, .actor = "", .ttl = std::chrono::minutes(10), .token = ""});
+  notifier.ConfirmationRequested("web",
+                                 {.id = 3, .info = info, .actor = "", .ttl = std::chrono::minutes(10), .token = ""});
 }
 
 }  // namespace
