@@ -53,6 +53,14 @@ def environment_of(pid):
     return dict(item.split(b"=", 1) for item in data.split(b"\0") if b"=" in item)
 
 
+def is_ours(pid):
+    """Whether it runs our program: before a service's process runs its own, ours applies the settings in it."""
+    try:
+        return os.readlink(f"/proc/{pid}/exe").startswith(os.path.realpath(BINARY))
+    except OSError:
+        return False
+
+
 def instances(prefix=""):
     """Living processes that carry the mark of a service: {pid: "<state id>/<service>/<generation>"}."""
     found = {}
@@ -89,10 +97,14 @@ class Home:
         return path.read_text(encoding="utf-8").strip() if path.exists() else ""
 
     def processes(self):
+        """What was started, not counting what is still our own program and about to become it."""
+        return {pid: mark for pid, mark in self.started().items() if not is_ours(pid)}
+
+    def started(self):
         return instances(self.state_id() + "/") if self.state_id() else {}
 
     def remove(self):
-        for pid in self.processes():
+        for pid in self.started():
             try:
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:

@@ -94,7 +94,7 @@ class OnAMachine(E2ETest):
             self.assertLessEqual(len(pids), len(names))
             return len(pids) == len(names) and not set(pids) & set(before)
         wait_for(all_anew, "all to be started again")
-        self.assertIn(f"{len(names)}/{len(names)} running", program.ask("status", "running"))
+        wait_for(lambda: f"{len(names)}/{len(names)} running" in program.ask("status", "running"), "all to be up")
         log = program.stderr()
         for name in names:
             self.assertEqual(log.count(f"{name}: killed by SIGKILL after"), 1, name)
