@@ -194,7 +194,7 @@ void Outbox::Enqueue(Lane& lane, OutgoingItem item) {
 void Outbox::Settled(Lane& lane, OutgoingQueue::Pushed pushed) {
   if (pushed.refused) {
     if (lane.answers_left_out++ == 0) {
-      LogWarn(fmt::format("{}: {} answers wait already; further ones are left out", lane.desk.frontend.Name(),
+      LogWarn(fmt::format("{}: {} answers wait already; the oldest are left out", lane.desk.frontend.Name(),
                           OutgoingQueue::kCapacity));
     }
     GiveUp(lane, *pushed.refused);

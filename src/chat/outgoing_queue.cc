@@ -53,8 +53,11 @@ OutgoingQueue::Pushed OutgoingQueue::Push(OutgoingItem item) {
   }
   if (item.priority < Priority::kNotice) {
     if (Answers() >= kCapacity) {
-      pushed.refused = std::move(item);
-      return pushed;
+      pushed.refused = TakeOldestAnswer();
+      if (!pushed.refused) {
+        pushed.refused = std::move(item);
+        return pushed;
+      }
     }
     if (Size() >= kCapacity) DropOldestNotice(pushed.left_out);
   } else if (Size() >= kCapacity) {
@@ -81,6 +84,16 @@ std::optional<OutgoingItem> OutgoingQueue::PutBack(OutgoingItem item, base::Stea
   item.not_before = at;
   PushFront(std::move(item));
   return std::nullopt;
+}
+
+// Whoever asks anew after a flood waits for the newest answer, and nobody for the oldest.
+std::optional<OutgoingItem> OutgoingQueue::TakeOldestAnswer() {
+  Items& items = Of(Priority::kReply);
+  const auto oldest = std::ranges::find_if_not(items, InDoubt);
+  if (oldest == items.end()) return std::nullopt;
+  OutgoingItem taken = std::move(*oldest);
+  items.erase(oldest);
+  return taken;
 }
 
 // The newest news matter most; passing states matter least.

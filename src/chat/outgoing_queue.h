@@ -65,7 +65,7 @@ class OutgoingQueue {
   static constexpr std::size_t kFloodFrom = 10;
 
   struct Pushed {
-    /// The item itself: an answer for which there is no room any more.
+    /// An answer for which there is no room any more: the oldest that waits, or the item itself.
     std::optional<OutgoingItem> refused;
     /// What is not to be posted any more: replaced by the item (the same slot), or left out for it.
     std::vector<OutgoingItem> superseded;
@@ -104,6 +104,7 @@ class OutgoingQueue {
   Items& Of(Priority priority) { return items_[static_cast<std::size_t>(priority)]; }
   const Items& Of(Priority priority) const { return items_[static_cast<std::size_t>(priority)]; }
   std::size_t Answers() const { return Of(Priority::kAcknowledge).size() + Of(Priority::kReply).size(); }
+  std::optional<OutgoingItem> TakeOldestAnswer();
   void DropOldestNotice(std::vector<OutgoingItem>& dropped);
 
   std::array<Items, 4> items_;

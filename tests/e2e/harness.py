@@ -115,6 +115,9 @@ class Home:
 class Program:
     """The program with its console on a pipe."""
 
+    # What the sanitizer keeps of freed memory would count as the program's.
+    SANITIZER = {"ASAN_OPTIONS": "quarantine_size_mb=16:" + os.environ.get("ASAN_OPTIONS", "")}
+
     def __init__(self, home, *arguments, environment=None, interactive=True, binary=None):
         self.home = home
         command = [str(binary or BINARY), "--config", str(home.path / "config.yaml"), "--env", str(home.path / ".env")]
@@ -124,7 +127,7 @@ class Program:
         with open(self.stderr_path, "wb") as stderr:
             self.process = subprocess.Popen(
                 command + list(arguments), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr,
-                env={**os.environ, **(environment or {})}, cwd=home.path)
+                env={**os.environ, **self.SANITIZER, **(environment or {})}, cwd=home.path)
         os.set_blocking(self.process.stdout.fileno(), False)
         self.output = ""
 

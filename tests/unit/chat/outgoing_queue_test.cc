@@ -138,12 +138,13 @@ TEST_CASE("too many notices: the oldest gives way, passing states first") {
   CHECK(queue.Size() == OutgoingQueue::kCapacity);
 }
 
-TEST_CASE("too many answers: the newest is refused, and a notice beside them is left out") {
+TEST_CASE("too many answers: the oldest gives way, and a notice beside them is left out") {
   OutgoingQueue queue;
   for (std::size_t i = 0; i < OutgoingQueue::kCapacity; ++i) {
     CHECK_FALSE(queue.Push(Item("r" + std::to_string(i), Priority::kReply)).refused.has_value());
   }
-  CHECK(queue.Push(Item("late", Priority::kAcknowledge)).refused.value().post.key == "late");
+  CHECK(queue.Push(Item("late", Priority::kAcknowledge)).refused.value().post.key == "r0");
+  CHECK(queue.Push(Item("later", Priority::kReply)).refused.value().post.key == "r1");
   CHECK(queue.Push(Item("notice")).left_out.at(0).post.key == "notice");
   CHECK(queue.Size() == OutgoingQueue::kCapacity);
 }
