@@ -128,4 +128,20 @@ std::string Shorten(std::string_view text, std::size_t limit) {
   return std::string(base::FirstRunes(text, limit > kDots.size() ? limit - kDots.size() : 0)).append(kDots);
 }
 
+std::string EncodeLinkTarget(std::string_view url) {
+  std::string target;
+  for (const char c : url) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte <= 0x20 || byte >= 0x7F || std::string_view("<>()[]\\`*_~|\"").find(c) != std::string_view::npos) {
+      constexpr std::string_view kHex = "0123456789ABCDEF";
+      target += '%';
+      target += kHex[byte >> 4U];
+      target += kHex[byte & 15U];
+    } else {
+      target += c;
+    }
+  }
+  return target;
+}
+
 }  // namespace shipmate::chat

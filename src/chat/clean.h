@@ -25,4 +25,8 @@ std::string QuoteShort(std::string_view text);
 /// The first `limit` code points of `text`, ending in "..." where that cut something.
 std::string Shorten(std::string_view text, std::size_t limit);
 
+/// `url` with everything percent-encoded (RFC 3986 section 2.1) that could end or change a link of Markdown: blanks,
+/// control and non-ASCII bytes, and characters that mark text up.
+std::string EncodeLinkTarget(std::string_view url);
+
 }  // namespace shipmate::chat

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "chat/clean.h"
 
 namespace shipmate::platforms::mattermost {
 
@@ -85,19 +86,7 @@ std::string MattermostDialect::Code(std::string_view text) const {
 
 std::string MattermostDialect::Link(std::string_view text, std::string_view url) const {
   if (!url.starts_with("https://") && !url.starts_with("http://")) return Escape(text);
-  std::string target;
-  for (const char c : url) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte <= 0x20 || byte >= 0x7F || std::string_view("<>()[]\\`*_~|\"").find(c) != std::string_view::npos) {
-      constexpr std::string_view kHex = "0123456789ABCDEF";
-      target += '%';
-      target += kHex[byte >> 4U];
-      target += kHex[byte & 15U];
-    } else {
-      target += c;
-    }
-  }
-  return "[" + Escape(text) + "](" + target + ")";
+  return "[" + Escape(text) + "](" + chat::EncodeLinkTarget(url) + ")";
 }
 
 std::string MattermostDialect::Fence(std::string_view escaped) const {
