@@ -79,7 +79,7 @@ LIBRARIES = {
     # descriptor of another kind.
     'POSIX types': Library(r'sys/types\.h$', list(FLOORS), headers=ANY),
     'POSIX': Library(r'(sys|linux|net|netinet|arpa)/|(unistd|fcntl|signal|spawn|poll|sched|dirent|dlfcn|grp|pwd|netdb|'
-                     r'syslog|termios|pthread|semaphore|ftw|glob|fnmatch|regex|time|errno|string|stdlib|stdio|limits)'
+                     r'features|malloc|syslog|termios|pthread|semaphore|ftw|glob|fnmatch|regex|time|errno|string|stdlib|stdio|limits)'
                      r'\.h$', ['os', 'net', 'platforms/console', 'app'], headers=ANY),
 }
 

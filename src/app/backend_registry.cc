@@ -17,9 +17,9 @@ using service::backends::UnitScope;
 std::unique_ptr<service::Backend> MakeUnit(const Ourselves& ourselves, service::backends::UnitCaches& caches,
                                            const service::BackendContext& context) {
   auto unit = service::backends::MakeSystemctlBackend(context, caches);
-  const UnitScope scope = context.service.user_service ? UnitScope::kUser : UnitScope::kSystem;
-  if (!ourselves.unit || !ourselves.unit->Is(context.service.service_name, scope)) return unit;
-  return std::make_unique<SelfBackend>(context.executor, std::move(unit), ourselves.unit->id, ourselves.restart);
+  const UnitScope scope = context.service->user_service ? UnitScope::kUser : UnitScope::kSystem;
+  if (!ourselves.unit || !ourselves.unit->Is(context.service->service_name, scope)) return unit;
+  return std::make_unique<SelfBackend>(std::move(unit), ourselves.unit->id, ourselves.restart);
 }
 
 }  // namespace
@@ -28,7 +28,7 @@ service::BackendFactory Backends(Ourselves ourselves) {
   const auto caches = std::make_shared<service::backends::UnitCaches>();
   return
       [ourselves = std::move(ourselves), caches](service::BackendContext context) -> std::unique_ptr<service::Backend> {
-        switch (context.service.kind) {
+        switch (context.service->kind) {
           case config::ServiceKind::kProcess:
             return std::make_unique<service::backends::ProcessBackend>(std::move(context));
           case config::ServiceKind::kSystemd:

@@ -4,9 +4,11 @@
 #include "app/app.h"
 #include "app/options.h"
 #include "os/exec_helper.h"
+#include "os/heap.h"
 
 int main(int argc, char** argv) {
   if (shipmate::os::IsExecHelper(argc, argv)) return shipmate::os::RunExecHelper();
+  shipmate::os::KeepHeapSmall();
   const auto parsed = shipmate::app::ParseOptions(argc, argv);
   if (parsed.exit_status) return *parsed.exit_status;
   try {

@@ -4,9 +4,8 @@
 
 namespace shipmate::app {
 
-SelfBackend::SelfBackend(Executor executor, std::unique_ptr<service::Backend> unit, std::string id,
-                         std::function<void()> restart)
-    : unit_(std::move(unit)), id_(std::move(id)), restart_(std::move(restart)), never_(executor) {}
+SelfBackend::SelfBackend(std::unique_ptr<service::Backend> unit, std::string id, std::function<void()> restart)
+    : unit_(std::move(unit)), id_(std::move(id)), restart_(std::move(restart)) {}
 
 Task<Result<service::Change>> SelfBackend::Start() {
   co_return service::Change::kAlready;
@@ -31,12 +30,6 @@ Task<Result<std::string>> SelfBackend::Status() {
 
 Task<Result<std::string>> SelfBackend::Logs(std::size_t bytes) {
   return unit_->Logs(bytes);
-}
-
-// Its end is our own.
-Task<service::Exit> SelfBackend::WaitForExit() {
-  co_await never_.Wait();
-  throw boost::system::system_error(boost::asio::error::operation_aborted);
 }
 
 Task<void> SelfBackend::Close() {

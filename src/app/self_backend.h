@@ -7,7 +7,6 @@
 #include <memory>
 #include <string>
 
-#include "async/latch.h"
 #include "service/backend.h"
 
 namespace shipmate::app {
@@ -15,7 +14,7 @@ namespace shipmate::app {
 class SelfBackend final : public service::Backend {
  public:
   /// `unit` commands the unit named `id`; `restart` begins a restart of the program and returns at once.
-  SelfBackend(Executor executor, std::unique_ptr<service::Backend> unit, std::string id, std::function<void()> restart);
+  SelfBackend(std::unique_ptr<service::Backend> unit, std::string id, std::function<void()> restart);
 
   Task<Result<service::Change>> Start() override;
   Task<Result<service::Change>> Stop() override;
@@ -23,7 +22,6 @@ class SelfBackend final : public service::Backend {
   Task<Result<std::string>> Status() override;
   Task<Result<std::string>> Logs(std::size_t bytes) override;
   service::Adoption TryAdopt(const service::State& saved) override { return unit_->TryAdopt(saved); }
-  Task<service::Exit> WaitForExit() override;
   std::optional<os::ProcessState> SaveBackendState() override { return std::nullopt; }
   int Pid() const override { return unit_->Pid(); }
   std::chrono::milliseconds Uptime() const override { return unit_->Uptime(); }
@@ -35,8 +33,6 @@ class SelfBackend final : public service::Backend {
   const std::unique_ptr<service::Backend> unit_;
   const std::string id_;
   const std::function<void()> restart_;
-  /// Never set.
-  async::Event never_;
 };
 
 }  // namespace shipmate::app

@@ -1,23 +1,24 @@
 #include "async/latch.h"
 
 #include <boost/asio/error.hpp>
-#include <boost/asio/experimental/awaitable_operators.hpp>
-#include <boost/asio/multiple_exceptions.hpp>
 #include <boost/system/system_error.hpp>
+#include <memory>
 
 namespace shipmate::async {
 
-Task<bool> Event::WaitFor(std::chrono::milliseconds limit) {
-  using boost::asio::experimental::awaitable_operators::operator||;
-  if (set_) co_return true;
-  boost::asio::steady_timer deadline(timer_.get_executor(), limit);
-  try {
-    co_await (Wait() || deadline.async_wait(boost::asio::use_awaitable));
-  } catch (const boost::asio::multiple_exceptions&) {
-    // Both arms fail only when the waiting coroutine itself is cancelled: said in the way of every other wait.
+Task<void> Event::WaitOnce(std::optional<std::chrono::milliseconds> limit) {
+  boost::asio::steady_timer timer(executor_, std::chrono::steady_clock::time_point::max());
+  if (limit) timer.expires_after(*limit);
+  if (!waiters_) waiters_ = std::make_shared<std::vector<boost::asio::steady_timer*>>();
+  waiters_->push_back(&timer);
+  const auto leave = [waiters = waiters_](boost::asio::steady_timer* left) { std::erase(*waiters, left); };
+  const std::unique_ptr<boost::asio::steady_timer, decltype(leave)> place(&timer, leave);
+  co_await timer.async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
+  if (set_) co_return;
+  const auto state = co_await boost::asio::this_coro::cancellation_state;
+  if (state.cancelled() != boost::asio::cancellation_type::none) {
     throw boost::system::system_error(boost::asio::error::operation_aborted);
   }
-  co_return set_;
 }
 
 }  // namespace shipmate::async

@@ -45,6 +45,8 @@ struct Exit {
   bool IsEnd() const { return event == "exited" || event == "failed"; }
 };
 
+using ExitSink = std::function<void(Exit)>;
+
 /// What a look at the recorded process gave.
 struct Adoption {
   bool adopted = false;
@@ -73,10 +75,10 @@ class Backend {
   /// Takes over the process that `saved` records, when it lives and is verified to be the same. `raw` is the whole
   /// state file. Backends without processes of their own answer "no state to adopt".
   virtual Adoption TryAdopt(const State& saved) = 0;
-  /// Waits for the next end that was not reported yet, of an instance started before or after this call; each instance
-  /// is reported once. One that Stop or Restart ended is not reported. For a unit likewise what happened to it without
-  /// our doing; never completes for backends that do not watch. Cancellable, and no exit is lost by that.
-  virtual Task<Exit> WaitForExit() = 0;
+  /// Calls `seen`, from the loop, once for the end of each instance, of one that has ended by now too; not for one that
+  /// Stop or Restart ended. For a unit likewise for what happens to it without our doing. Backends that do not watch
+  /// never call. Called once, before anything is started; `seen` is not called after Close.
+  virtual void WatchExits([[maybe_unused]] ExitSink seen) {}
   /// The process to record; nullopt when there is none.
   virtual std::optional<os::ProcessState> SaveBackendState() = 0;
 
@@ -92,7 +94,7 @@ class Backend {
   virtual bool IsOurselves() const { return false; }
 
   /// Takes over settings that need no restart (stop signal and limit, `adopt`); see ServiceConfig::RunsAlike.
-  virtual void Configure(const config::ServiceConfig&) {}
+  virtual void Configure(std::shared_ptr<const config::ServiceConfig>) {}
   /// Ends what the backend has running on the loop; processes go on. Called once, as the last, after every changing
   /// call has ended; reading calls may still be under way.
   virtual Task<void> Close() { co_return; }
@@ -104,7 +106,8 @@ using BeginStart = std::function<Task<Result<void>>(std::uint64_t generation)>;
 
 struct BackendContext {
   Executor executor;
-  config::ServiceConfig service;
+  /// Never null.
+  std::shared_ptr<const config::ServiceConfig> service = std::make_shared<const config::ServiceConfig>();
   std::string log_dir;
   std::string base_dir;
   /// Identifies the state directory in SHIPMATE_INSTANCE=<state_id>/<service>/<generation>.

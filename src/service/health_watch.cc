@@ -28,7 +28,7 @@ void HealthWatch::Watch(ProberOptions options, bool started, std::chrono::millis
   if (machine_) {
     machine_->Configure(health);
   } else {
-    machine_.emplace(health);
+    machine_ = std::make_unique<HealthMachine>(health);
   }
   on_ = true;
   start_period_ = health.start_period;

@@ -62,7 +62,7 @@ class HealthWatch {
   Executor executor_;
   const base::Clock& clock_;
   Hooks hooks_;
-  std::optional<HealthMachine> machine_;
+  std::unique_ptr<HealthMachine> machine_;
   bool on_ = false;
   /// Counts the loops: what an older one still brings is not listened to.
   std::uint64_t run_ = 0;

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/text.h"
+#include "os/heap.h"
 #include "service/manager_impl.h"
 #include "service/order.h"
 #include "service/schedule.h"
@@ -15,8 +16,8 @@ namespace shipmate::service {
 
 namespace {
 
-// A start is mostly the wait for its process to stay up.
-constexpr std::size_t kStartsAtOnce = 1000;
+// More would not be faster, and each takes memory.
+constexpr std::size_t kStartsAtOnce = 32;
 // Those that stop at the same time share their looks at all processes.
 constexpr std::size_t kStopsAtOnce = 128;
 
@@ -97,11 +98,12 @@ std::shared_ptr<Bulk> Plan(const Executor& executor, const std::map<std::string,
   return bulk;
 }
 
-// A part that waits for another's health must not keep a third from its turn: only those that wait for nobody are
-// counted. Places are taken in order, so that whoever is waited for has one already.
+// A part that waits for another's health, or for its process to stay up, must not keep a third from its turn: only
+// those that wait for nothing are counted. Places are taken in order, so that whoever is waited for has one already.
 Task<void> RunPlan(std::shared_ptr<Bulk> bulk, std::size_t bound) {
   const auto waits = [](const std::unique_ptr<Part>& part) {
-    return !part->step.wait_for.empty() || part->service->Config().health.has_value();
+    const config::ServiceConfig& config = part->service->Config();
+    return !part->step.wait_for.empty() || config.health.has_value() || config.min_uptime.count() > 0;
   };
   bound += static_cast<std::size_t>(std::ranges::count_if(bulk->parts, waits));
   co_await RunBounded("services", bulk->parts.size(), bound, [bulk](std::size_t index) { return DoPart(bulk, index); });

@@ -2,15 +2,13 @@
 
 #include <utility>
 
-#include "async/latch.h"
-
 namespace shipmate::service {
 
 namespace {
 
 class NoBackend final : public Backend {
  public:
-  NoBackend(const Executor& executor, std::string name) : name_(std::move(name)), never_(executor) {}
+  explicit NoBackend(std::string name) : name_(std::move(name)) {}
 
   Task<Result<Change>> Start() override { co_return Refusal(); }
   Task<Result<Change>> Stop() override { co_return Refusal(); }
@@ -18,10 +16,6 @@ class NoBackend final : public Backend {
   Task<Result<std::string>> Status() override { co_return "none"; }
   Task<Result<std::string>> Logs(std::size_t) override { co_return ""; }
   Adoption TryAdopt(const State&) override { return {.text = "no state to adopt"}; }
-  Task<Exit> WaitForExit() override {
-    co_await never_.Wait();
-    co_return Exit();
-  }
   std::optional<os::ProcessState> SaveBackendState() override { return std::nullopt; }
   int Pid() const override { return 0; }
   std::chrono::milliseconds Uptime() const override { return std::chrono::milliseconds(0); }
@@ -33,13 +27,12 @@ class NoBackend final : public Backend {
   }
 
   std::string name_;
-  async::Event never_;
 };
 
 }  // namespace
 
-std::unique_ptr<Backend> MakeNoBackend(const Executor& executor, std::string name) {
-  return std::make_unique<NoBackend>(executor, std::move(name));
+std::unique_ptr<Backend> MakeNoBackend(std::string name) {
+  return std::make_unique<NoBackend>(std::move(name));
 }
 
 }  // namespace shipmate::service

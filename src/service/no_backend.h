@@ -9,6 +9,6 @@
 
 namespace shipmate::service {
 
-std::unique_ptr<Backend> MakeNoBackend(const Executor& executor, std::string name);
+std::unique_ptr<Backend> MakeNoBackend(std::string name);
 
 }  // namespace shipmate::service

@@ -21,7 +21,7 @@
 
 #include <chrono>
 #include <cstdint>
-#include <deque>
+#include <list>
 #include <optional>
 #include <string>
 #include <vector>
@@ -118,7 +118,7 @@ class RestartPolicy {
   base::SteadyTime first_crash_{};
   base::SteadyTime last_start_{};
   base::SteadyTime next_start_{};
-  std::deque<base::SteadyTime> recent_;
+  std::list<base::SteadyTime> recent_;
   std::chrono::milliseconds stable_ = kStable;
   std::string reason_;
   unsigned recovered_crashes_ = 0;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <boost/asio/post.hpp>
 #include <boost/system/system_error.hpp>
 #include <utility>
 
@@ -30,14 +31,14 @@ constexpr std::chrono::seconds kCloseLimit{5};
 Service::Service(ServiceContext& context, config::ServiceConfig config, State saved)
     : context_(context),
       writer_(context.executor, *context.pool, context.config.state_dir, config.name),
-      config_(std::move(config)),
+      config_(std::make_shared<const config::ServiceConfig>(std::move(config))),
       state_(std::move(saved)),
       observed_("unknown"),
       ops_(context.executor),
-      policy_(config_),
+      policy_(*config_),
       health_(context.executor, *context.clock,
               {.news = [this](HealthMachine::News news, const std::string& reason) { TellHealth(news, reason); },
-               .restart = [this] { ops_.Push(std::make_shared<Request>(context_.executor, Op::kCure)); },
+               .restart = [this] { Queue(std::make_shared<Request>(context_.executor, Op::kCure)); },
                .runs = [this] { return UnitRuns(); }}),
       loop_(context.executor),
       watch_(context.executor),
@@ -46,8 +47,8 @@ Service::Service(ServiceContext& context, config::ServiceConfig config, State sa
 }
 
 void Service::MakeBackend() {
-  if (config_.kind == ServiceKind::kNone) {
-    backend_ = MakeNoBackend(context_.executor, config_.name);
+  if (config_->kind == ServiceKind::kNone) {
+    backend_ = MakeNoBackend(config_->name);
     return;
   }
   BackendContext context;
@@ -69,12 +70,13 @@ void Service::MakeBackend() {
 }
 
 void Service::Run() {
-  loop_.Spawn(Name(), Loop());
-  watch_.Spawn(Name() + ": exits", WatchExits(backend_));
+  looping_ = true;
+  loop_.Spawn(Name(), Begin());
+  backend_->WatchExits([this](const Exit& exit) { SawExit(exit); });
   WatchFoundHealth();
-  const bool external = config_.kind == ServiceKind::kSystemd || config_.kind == ServiceKind::kLaunchd;
+  const bool external = config_->kind == ServiceKind::kSystemd || config_->kind == ServiceKind::kLaunchd;
   // Ourselves too, we would restart at every start.
-  if (external && !config_.ShouldAdopt() && !backend_->IsOurselves()) renew_due_ = true;
+  if (external && !config_->ShouldAdopt() && !backend_->IsOurselves()) renew_due_ = true;
   if (renew_due_)
     side_.Spawn(Name() + ": replacement", PushWhenReady(std::make_shared<Request>(context_.executor, Op::kRenew)));
 }
@@ -83,40 +85,49 @@ void Service::Run() {
 Task<void> Service::PushWhenReady(std::shared_ptr<Request> request) {
   constexpr std::chrono::seconds kReadyLimit{30};
   co_await context_.ready.WaitFor(kReadyLimit);
-  ops_.Push(std::move(request));
+  Queue(std::move(request));
+}
+
+bool Service::Queue(std::shared_ptr<Request> request) {
+  if (!ops_.Push(std::move(request))) return false;
+  if (!std::exchange(looping_, true)) loop_.Spawn(Name(), Loop());
+  return true;
+}
+
+Task<void> Service::Begin() {
+  co_await SettleStart();
+  co_await Loop();
 }
 
 Task<void> Service::Loop() {
-  co_await SettleStart();
-  while (true) {
-    const auto request = co_await ops_.Pop();
-    if (!request) co_return;
+  const auto done = [](bool* looping) { *looping = false; };
+  const std::unique_ptr<bool, decltype(done)> scope(&looping_, done);
+  // Not within the call that queued it.
+  co_await boost::asio::post(context_.executor, boost::asio::use_awaitable);
+  while (const auto request = ops_.TryPop()) {
     // An empty one only wakes us up for a deploy.
     if (*request) co_await Perform(*request);
     if (ops_.Size() > 0 || !waiting_ || closing_) continue;
-    Deploy deploy = *std::exchange(waiting_, std::nullopt);
+    Deploy deploy = *std::exchange(waiting_, nullptr);
     co_await RunDeploy(std::move(deploy));
   }
 }
 
-Task<void> Service::WatchExits(std::shared_ptr<Backend> backend) {
-  while (true) {
-    const Exit exit = co_await backend->WaitForExit();
-    last_exit_ = exit.IsEnd() ? exit.status.Describe() : "";
-    if (exit.IsEnd()) NoteEnd(fmt::format("{} after {}", last_exit_, base::FormatDuration(exit.uptime)));
-    if (exit.IsEnd() && exit.generation >= state_.generation) EndHealth(HealthWatch::End::kOther, last_exit_);
-    Ending ending{.log = backend->LogFile()};
-    ending.event = exit.event;
-    ending.detail.generation = exit.generation;
-    ending.detail.reason = exit.IsEnd() ? exit.reason : "outside";
-    if (exit.IsEnd()) {
-      ending.detail.exit = exit.status;
-      ending.detail.uptime = exit.uptime;
-    }
-    exits_.push_back(std::move(ending));
-    if (staying_up_) staying_up_->Set();
-    if (!changing_) co_await SettleExits();
+void Service::SawExit(const Exit& exit) {
+  last_exit_ = exit.IsEnd() ? exit.status.Describe() : "";
+  if (exit.IsEnd()) NoteEnd(fmt::format("{} after {}", last_exit_, base::FormatDuration(exit.uptime)));
+  if (exit.IsEnd() && exit.generation >= state_.generation) EndHealth(HealthWatch::End::kOther, last_exit_);
+  Ending ending{.log = backend_->LogFile()};
+  ending.event = exit.event;
+  ending.detail.generation = exit.generation;
+  ending.detail.reason = exit.IsEnd() ? exit.reason : "outside";
+  if (exit.IsEnd()) {
+    ending.detail.exit = exit.status;
+    ending.detail.uptime = exit.uptime;
   }
+  exits_.push_back(std::move(ending));
+  if (staying_up_) staying_up_->Set();
+  if (!changing_) watch_.Spawn(Name() + ": exit", SettleExits());
 }
 
 // Those that were judged, one at a time, in order, and whoever calls waits for all: what he announces next must come
@@ -197,7 +208,7 @@ Task<OpResult> Service::Do(Op op, Saving saving) {
     co_return Failed(fmt::format("busy: {} operations wait already", ops_.Size()));
   const auto request = std::make_shared<Request>(context_.executor, op);
   request->saving = saving;
-  ops_.Push(request);
+  Queue(request);
   // A person's next wish does not wait for that.
   if (staying_up_) staying_up_->Set();
   co_await request->done.Wait();
@@ -206,18 +217,18 @@ Task<OpResult> Service::Do(Op op, Saving saving) {
 }
 
 Task<OpResult> Service::Configure(config::ServiceConfig config) {
-  if (config.kind == config_.kind && config_.RunsAlike(config)) {
-    const bool same_health = config.health == config_.health;
-    config_ = std::move(config);
+  if (config.kind == config_->kind && config_->RunsAlike(config)) {
+    const bool same_health = config.health == config_->health;
+    config_ = std::make_shared<const config::ServiceConfig>(std::move(config));
     backend_->Configure(config_);
-    policy_.Configure(config_);
+    policy_.Configure(*config_);
     if (!same_health) WatchFoundHealth();
     co_return OpResult{.reply = {.ok = true}, .already = true};
   }
   const auto request = std::make_shared<Request>(context_.executor, Op::kReconfigure);
   request->config = std::move(config);
   const bool later = deploying_;
-  if (!ops_.Push(request)) co_return Failed("manager shutting down");
+  if (!Queue(request)) co_return Failed("manager shutting down");
   if (later) co_return Already("deploying now: its new settings come into force after that");
   co_await request->done.Wait();
   co_return request->result;
@@ -243,7 +254,7 @@ Task<OpResult> Service::Retire() {
   }
   const auto request = std::make_shared<Request>(context_.executor, Op::kRetire);
   retired_ = true;
-  if (ops_.Push(request)) co_await request->done.Wait();
+  if (Queue(request)) co_await request->done.Wait();
   BeginClose();
   co_await FinishClose();
   co_await writer_.Idle();
@@ -336,7 +347,7 @@ Task<ServiceView> Service::View() {
   view.state.last_result = state_.last_result;
   view.state.last_output = state_.last_output;
   view.state.failed_step = state_.failed_step;
-  view.kind = config_.kind;
+  view.kind = config_->kind;
   view.desired = state_.desired;
   view.pid = backend_->Pid();
   view.uptime = backend_->Uptime();
@@ -373,7 +384,7 @@ void Service::BeginClose() {
 
 void Service::DropWaiting() {
   if (!waiting_) return;
-  const Deploy dropped = *std::exchange(waiting_, std::nullopt);
+  const Deploy dropped = *std::exchange(waiting_, nullptr);
   if (context_.deploy_listener != nullptr && dropped.request.id != 0) {
     context_.deploy_listener->DeployPutBack(Name(), dropped.request.id);
     return;
@@ -382,6 +393,7 @@ void Service::DropWaiting() {
 }
 
 Task<void> Service::FinishClose() {
+  follow_up_.reset();
   side_.Cancel();
   if (!co_await loop_.Join(kCloseGrace)) loop_.Cancel();
   watch_.Cancel();

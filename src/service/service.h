@@ -46,8 +46,9 @@
 // (start and restart make "up" wanted, stop makes "down" wanted, whatever comes of them.) State is saved before an
 // event is announced, and events are announced before an operation is answered.
 
-#include <deque>
+#include <boost/asio/steady_timer.hpp>
 #include <functional>
+#include <list>
 #include <map>
 #include <memory>
 #include <optional>
@@ -171,8 +172,8 @@ class Service {
 
   /// Started, and not healthy yet.
   bool IsStarting() const { return health_.GetWord() == HealthMachine::Word::kStarting; }
-  const std::string& Name() const { return config_.name; }
-  const config::ServiceConfig& Config() const { return config_; }
+  const std::string& Name() const { return config_->name; }
+  const config::ServiceConfig& Config() const { return *config_; }
   /// The backend's word, asked for now.
   Task<Result<std::string>> Status();
   Task<Result<std::string>> Logs(std::size_t bytes);
@@ -182,7 +183,7 @@ class Service {
   Task<ServiceUse> Use();
 
   /// A deploy of it runs or waits.
-  bool Deploying() const { return deploying_ || waiting_.has_value(); }
+  bool Deploying() const { return deploying_ || waiting_ != nullptr; }
 
   /// Nothing new is taken; a running deploy is cancelled.
   void BeginClose();
@@ -214,10 +215,14 @@ class Service {
   enum class CancelReason { kNone, kPerson, kShutdown, kRemoval };
 
   void MakeBackend();
+  /// Takes `request` in turn; false when nothing more is taken.
+  bool Queue(std::shared_ptr<Request> request);
+  Task<void> Begin();
+  /// Until nothing waits: a service with nothing to do has no coroutine for it.
   Task<void> Loop();
   Task<void> SettleStart();
   Task<void> EndStep();
-  Task<void> WatchExits(std::shared_ptr<Backend> backend);
+  void SawExit(const Exit& exit);
   Task<void> ReportExits();
   void TellGivenUp(const EventDetail& detail);
   Task<std::string> TailOf(std::string log);
@@ -257,7 +262,7 @@ class Service {
   void JudgeExits();
   Task<void> SettleExits();
   void Follow(const RestartAction& action);
-  Task<void> FollowLater(std::shared_ptr<async::Event> replaced, std::chrono::milliseconds delay);
+  Task<void> FollowUp(std::shared_ptr<boost::asio::steady_timer> due);
   Task<void> StartAgain();
   /// A start was tried; `error` is empty when a process was spawned.
   void NoteAttempt(const std::string& error, Told told);
@@ -293,7 +298,7 @@ class Service {
   void NoteStep(std::size_t index, const std::vector<std::string>& steps);
   std::map<std::string, std::string> StepVariables(const Deploy& deploy) const;
   deploy::GitPlace Git() const;
-  bool IsPinned() const { return !config_.repo.empty() && !config_.branch.empty() && !config_.dir.empty(); }
+  bool IsPinned() const { return !config_->repo.empty() && !config_->branch.empty() && !config_->dir.empty(); }
   Task<std::optional<std::string>> RestartDeployed();
   void TellListener();
   void TellRefused(const Deploy& deploy, const std::string& why);
@@ -311,7 +316,7 @@ class Service {
   EventDetail CurrentDetail() const;
   void Emit(const std::string& event);
   void Emit(const std::string& event, const EventDetail& detail);
-  bool IsProcess() const { return config_.kind == config::ServiceKind::kProcess; }
+  bool IsProcess() const { return config_->kind == config::ServiceKind::kProcess; }
   OpResult Busy(Op op) const;
 
   // Constant after construction.
@@ -319,22 +324,24 @@ class Service {
   StateWriter writer_;
 
   // Loop only.
-  config::ServiceConfig config_;
+  std::shared_ptr<const config::ServiceConfig> config_;
   std::shared_ptr<Backend> backend_;
   State state_;
   /// The backend's last word.
   std::string observed_;
   std::string last_exit_;
   async::Mailbox<std::shared_ptr<Request>> ops_;
+  /// Begin or Loop runs.
+  bool looping_ = false;
   std::shared_ptr<Request> current_;
   /// The backend's process is being changed: exits wait.
   bool changing_ = false;
   /// Seen and not reported yet.
-  std::deque<Ending> exits_;
+  std::list<Ending> exits_;
   std::shared_ptr<async::Event> reporting_;
   RestartPolicy policy_;
-  /// Set when the policy's last action is void.
-  std::shared_ptr<async::Event> follow_up_;
+  /// When the policy's last action is due; null when it was taken, or is void.
+  std::shared_ptr<boost::asio::steady_timer> follow_up_;
   /// While the policy starts a process.
   std::shared_ptr<async::Event> starting_again_;
   /// While a start waits whether its process stays up: set to end the wait.
@@ -357,7 +364,7 @@ class Service {
   deploy::Record record_;
   /// How it ends, for the listener.
   DeployEnd deploy_end_;
-  std::optional<Deploy> waiting_;
+  std::unique_ptr<Deploy> waiting_;
 
   // Found at start-up, dealt with by SettleStart.
   std::vector<Traces> leftovers_;

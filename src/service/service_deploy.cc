@@ -46,7 +46,7 @@ DeployDetail Service::Detail(const Deploy& deploy) const {
 
 Result<DeployTicket> Service::RequestDeploy(DeployRequest request) {
   if (closing_ || retired_) return Fail(Errc::kClosed, "manager shutting down");
-  if (config_.dir.empty() && !config_.deploy.empty()) {
+  if (config_->dir.empty() && !config_->deploy.empty()) {
     return Fail(Errc::kInvalid, Name() + " has deploy steps but no directory to run them in; set `dir:` for it");
   }
   if (waiting_ && request.id != 0) {
@@ -60,8 +60,8 @@ Result<DeployTicket> Service::RequestDeploy(DeployRequest request) {
     return DeployTicket{.id = waiting_->ticket.id, .merged = true};
   }
   const DeployTicket ticket{.id = request.id != 0 ? request.id : context_.next_deploy_id()};
-  waiting_ = Deploy{.ticket = ticket, .request = std::move(request)};
-  ops_.Push(nullptr);
+  waiting_ = std::make_unique<Deploy>(Deploy{.ticket = ticket, .request = std::move(request)});
+  Queue(nullptr);
   return ticket;
 }
 
@@ -103,8 +103,8 @@ Task<void> Service::RunDeploy(Deploy deploy) {
     begun.duration = {};
     context_.notifier->DeployStarted(Name(), begun);
     context_.notifier->DeployRecorded(record_);
-    const bool back = deploy.request.kind == DeployRequest::Kind::kRollback && !config_.rollback.empty();
-    deploy::StepsResult steps = co_await RunDeploySteps(deploy, back ? config_.rollback : config_.deploy);
+    const bool back = deploy.request.kind == DeployRequest::Kind::kRollback && !config_->rollback.empty();
+    deploy::StepsResult steps = co_await RunDeploySteps(deploy, back ? config_->rollback : config_->deploy);
     co_await ConcludeDeploy(deploy, std::move(steps));
   } catch (...) {
     // Cut off at shutdown; SaveLast writes this.
@@ -130,14 +130,14 @@ deploy::Record Service::NewRecord(const Deploy& deploy) const {
   record.service = Name();
   record.trigger = deploy.request.trigger;
   record.actor = deploy.request.actor;
-  record.branch = config_.branch;
+  record.branch = config_->branch;
   if (deploy.request.push) {
     record.branch = deploy.request.push->branch;
     record.commit = deploy.request.push->commit_id;
     record.subject = deploy.request.push->ShortMessage();
   }
   record.previous_commit = deploy.request.previous_commit;
-  record.planned = config_.deploy.size();
+  record.planned = config_->deploy.size();
   record.log_file = fmt::format("{}/deploys/{}-{}.log", context_.config.log_dir, Name(), deploy.ticket.id);
   return record;
 }
@@ -149,9 +149,9 @@ void Service::TellRecord(std::string result) {
 }
 
 deploy::GitPlace Service::Git() const {
-  return {.dir = config_.dir,
-          .env = WithVariables(*context_.environment, config_.env),
-          .settings = {.user = config_.user, .group = config_.group},
+  return {.dir = config_->dir,
+          .env = WithVariables(*context_.environment, config_->env),
+          .settings = {.user = config_->user, .group = config_->group},
           .exec_helper = context_.exec_helper};
 }
 
@@ -217,7 +217,7 @@ Task<Result<void>> Service::CheckHead(const Deploy& deploy) {
 }
 
 std::map<std::string, std::string> Service::StepVariables(const Deploy& deploy) const {
-  auto variables = config_.env;
+  auto variables = config_->env;
   variables[std::string(kDeployMark)] = InstanceMark(
       context_.state_id, Name(), static_cast<std::uint64_t>(state_.last_deploy.time_since_epoch().count()));
   const std::string& branch = record_.branch;
@@ -272,18 +272,18 @@ void Service::NoteStep(std::size_t index, const std::vector<std::string>& steps)
 Task<deploy::StepsResult> Service::RunDeploySteps(const Deploy& deploy, const std::vector<std::string>& steps) {
   deploy::StepsOptions options;
   options.steps = steps;
-  options.dir = config_.dir;
+  options.dir = config_->dir;
   const auto variables = StepVariables(deploy);
   std::vector<std::string> base = *context_.environment;
   // What describes our own user is not the step's.
-  if (!config_.user.empty()) base = WithoutVariables(base, {"HOME", "USER", "LOGNAME", "SHELL", "MAIL"});
+  if (!config_->user.empty()) base = WithoutVariables(base, {"HOME", "USER", "LOGNAME", "SHELL", "MAIL"});
   options.env = WithVariables(base, variables);
-  options.limit = config_.deploy_timeout;
-  options.step_limit = config_.step_timeout;
-  options.idle_limit = config_.step_idle_timeout;
-  options.settings = {.user = config_.user, .group = config_.group};
+  options.limit = config_->deploy_timeout;
+  options.step_limit = config_->step_timeout;
+  options.idle_limit = config_->step_idle_timeout;
+  options.settings = {.user = config_->user, .group = config_->group};
   options.exec_helper = context_.exec_helper;
-  options.masker = deploy::MaskerOf(config_.env);
+  options.masker = deploy::MaskerOf(config_->env);
   options.log_file = record_.log_file;
   options.cancel = cancel_ ? &*cancel_ : nullptr;
   if (const auto made = os::MakeDirectories(context_.config.log_dir + "/deploys", kLogDirMode); !made) {
@@ -309,9 +309,9 @@ Task<deploy::StepsResult> Service::RunDeploySteps(const Deploy& deploy, const st
 
 Task<void> Service::ConcludeDeploy(const Deploy& deploy, deploy::StepsResult steps) {
   if (!steps.output.empty() && !steps.output.ends_with('\n')) steps.output += "\n";
-  const bool ourselves = config_.self_deploy || backend_->IsOurselves();
+  const bool ourselves = config_->self_deploy || backend_->IsOurselves();
   const bool restarts =
-      !ourselves && config_.kind != config::ServiceKind::kNone && state_.desired != Desired::kDown && !retired_;
+      !ourselves && config_->kind != config::ServiceKind::kNone && state_.desired != Desired::kDown && !retired_;
   if (steps.status == deploy::StepsStatus::kFailed) {
     if (cancel_reason_ == CancelReason::kShutdown || closing_) steps.output += "interrupted by shutdown";
     if (cancel_reason_ == CancelReason::kRemoval) steps.output += "the service is no longer configured";
@@ -335,7 +335,7 @@ Task<void> Service::ConcludeDeploy(const Deploy& deploy, deploy::StepsResult ste
       co_await FailDeploy(deploy, "restart", steps.output + *problem, Touched::kProcess);
       co_return co_await SettleExits();
     }
-  } else if (!ourselves && config_.kind != config::ServiceKind::kNone) {
+  } else if (!ourselves && config_->kind != config::ServiceKind::kNone) {
     record_.note += (record_.note.empty() ? "" : "; ") + std::string("deployed, left stopped");
   }
   co_await SucceedDeploy(deploy, std::move(steps), restarts, ourselves);
@@ -397,7 +397,7 @@ Task<std::optional<std::string>> Service::RestartDeployed() {
 }
 
 Task<std::string> Service::RollBack(const Deploy& deploy, Touched touched) {
-  if (!config_.auto_rollback || cancel_reason_ != CancelReason::kNone || closing_ || retired_) co_return "";
+  if (!config_->auto_rollback || cancel_reason_ != CancelReason::kNone || closing_ || retired_) co_return "";
   Deploy back = deploy;
   back.request.push.emplace();
   back.request.push->branch = record_.branch;
@@ -408,7 +408,7 @@ Task<std::string> Service::RollBack(const Deploy& deploy, Touched touched) {
   LogWarn(fmt::format("{}: the deploy failed: going back to {}", Name(), version));
   record_.log_file += ".rollback";
   cancel_.emplace();
-  const deploy::StepsResult steps = co_await RunDeploySteps(back, config_.rollback);
+  const deploy::StepsResult steps = co_await RunDeploySteps(back, config_->rollback);
   record_.previous_commit = failed_commit;
   if (steps.status == deploy::StepsStatus::kFailed) {
     co_return fmt::format("Going back to {} failed too, at step \"{}\": {}", version, steps.failed_step,

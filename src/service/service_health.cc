@@ -17,20 +17,21 @@ constexpr std::size_t kTail = 2000;
 }  // namespace
 
 ProberOptions Service::HealthSettings() const {
-  ProberOptions options{.health = *config_.health, .dir = config_.dir.empty() ? context_.config.base_dir : config_.dir};
-  if (config_.health->kind == config::HealthConfig::Kind::kExec) {
-    options.environment = WithVariables(*context_.environment, config_.env);
+  ProberOptions options{.health = *config_->health,
+                        .dir = config_->dir.empty() ? context_.config.base_dir : config_->dir};
+  if (config_->health->kind == config::HealthConfig::Kind::kExec) {
+    options.environment = WithVariables(*context_.environment, config_->env);
   }
   return options;
 }
 
 void Service::WatchHealth() {
-  if (!config_.health || closing_) return;
+  if (!config_->health || closing_) return;
   health_.Started(HealthSettings());
 }
 
 void Service::WatchFoundHealth() {
-  if (!config_.health || closing_) {
+  if (!config_->health || closing_) {
     health_.Forget();
   } else if (!IsProcess() || backend_->Pid() != 0) {
     health_.Found(HealthSettings(), backend_->Uptime());
@@ -38,10 +39,10 @@ void Service::WatchFoundHealth() {
 }
 
 void Service::EndHealth(HealthWatch::End end, std::string why) {
-  if (!config_.health) return;
+  if (!config_->health) return;
   health_.Ended(end, std::move(why));
   // A unit may be started by others.
-  if (!IsProcess() && !closing_ && !retired_) health_.Found(HealthSettings(), config_.health->start_period);
+  if (!IsProcess() && !closing_ && !retired_) health_.Found(HealthSettings(), config_->health->start_period);
 }
 
 Task<bool> Service::UnitRuns() {
@@ -56,7 +57,7 @@ void Service::TellHealth(HealthMachine::News news, const std::string& reason) {
   detail.generation = IsProcess() ? state_.generation : 0;
   detail.pid = backend_->Pid();
   detail.reason = reason;
-  if (unhealthy && config_.health->on_unhealthy == config::HealthConfig::OnUnhealthy::kRestart) {
+  if (unhealthy && config_->health->on_unhealthy == config::HealthConfig::OnUnhealthy::kRestart) {
     detail.reason += " (it is restarted)";
   }
   if (unhealthy) {

@@ -70,7 +70,7 @@ Task<OpResult> Service::Start(Saving saving, By by) {
 }
 
 bool Service::ShouldStart() const {
-  const bool wanted = IsProcess() && config_.autostart && state_.desired != Desired::kDown;
+  const bool wanted = IsProcess() && config_->autostart && state_.desired != Desired::kDown;
   const bool left = finished_ || renew_due_ || policy_.GetPhase() == RestartPolicy::Phase::kFailed;
   return wanted && !left && backend_->Pid() == 0;
 }
@@ -146,13 +146,13 @@ Task<OpResult> Service::Restart(Saving saving, By by) {
 }
 
 Task<OpResult> Service::Pull() {
-  if (config_.dir.empty()) {
+  if (config_->dir.empty()) {
     co_return Failed(fmt::format("pull refused: {} has no directory; set `dir:` in {}", Name(),
                                  ServiceFile(context_.config.services_dir, Name())));
   }
   os::CommandOptions options;
   options.argv = {"git", "pull"};
-  options.dir = config_.dir;
+  options.dir = config_->dir;
   options.env = WithVariables(*context_.environment, {{"GIT_TERMINAL_PROMPT", "0"}});
   options.limit = kPullLimit;
   const auto pulled = co_await os::RunCommand(std::move(options));
@@ -185,7 +185,7 @@ Task<OpResult> Service::Renew() {
 
 bool Service::WouldRestart(const config::ServiceConfig& config) const {
   const bool ran = backend_->Pid() != 0 || policy_.GetPhase() == RestartPolicy::Phase::kBackoff;
-  const bool alike = config.kind == config_.kind && config_.RunsAlike(config);
+  const bool alike = config.kind == config_->kind && config_->RunsAlike(config);
   return IsProcess() && ran && !alike && config.kind != config::ServiceKind::kNone;
 }
 
@@ -204,18 +204,18 @@ Task<OpResult> Service::Reconfigure(config::ServiceConfig config) {
   co_await watch_.Join(kWatchEndLimit);
   co_await backend_->Close();
   const State last = Snapshot();
-  config_ = std::move(config);
-  policy_.Configure(config_);
+  config_ = std::make_shared<const config::ServiceConfig>(std::move(config));
+  policy_.Configure(*config_);
   MakeBackend();
   state_.starting = false;
   State carried = last;
   carried.backend.reset();
   carried.status = "stopped";
   backend_->TryAdopt(carried);
-  watch_.Spawn(Name() + ": exits", WatchExits(backend_));
+  backend_->WatchExits([this](const Exit& exit) { SawExit(exit); });
   // A unit that goes on running would be a second instance beside a process of ours; and what a unit should be is not
   // known here.
-  if (was_process && ran && config_.kind != config::ServiceKind::kNone) {
+  if (was_process && ran && config_->kind != config::ServiceKind::kNone) {
     const auto started = co_await Restart(Saving::kSynced, By::kItself);
     if (started.reply.ok) co_return Done("restarted");
     // Where it is tried again, its crash has been told.

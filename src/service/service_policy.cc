@@ -77,15 +77,22 @@ void Service::FillFromPolicy(EventDetail& detail) const {
 }
 
 void Service::Follow(const RestartAction& action) {
-  if (follow_up_) std::exchange(follow_up_, nullptr)->Set();
+  follow_up_.reset();
   if (closing_ || (action.kind != Kind::kStart && action.kind != Kind::kWatch)) return;
-  follow_up_ = std::make_shared<async::Event>(context_.executor);
-  side_.Spawn(Name() + ": restart policy", FollowLater(follow_up_, action.delay));
+  const auto timer = std::make_shared<boost::asio::steady_timer>(context_.executor, action.delay);
+  follow_up_ = timer;
+  const auto go_on = [this](std::shared_ptr<boost::asio::steady_timer> due) {
+    side_.Spawn(Name() + ": restart policy", FollowUp(std::move(due)));
+  };
+  if (action.delay.count() == 0) return go_on(timer);
+  timer->async_wait([this, go_on, weak = std::weak_ptr(timer)](const boost::system::error_code& error) {
+    auto due = weak.lock();
+    if (!error && due && due == follow_up_) go_on(std::move(due));
+  });
 }
 
-Task<void> Service::FollowLater(std::shared_ptr<async::Event> replaced, std::chrono::milliseconds delay) {
-  if (delay.count() > 0) co_await replaced->WaitFor(delay);
-  if (replaced->IsSet() || closing_) co_return;
+Task<void> Service::FollowUp(std::shared_ptr<boost::asio::steady_timer> due) {
+  if (due != follow_up_ || closing_) co_return;
   follow_up_.reset();
   // EndChange takes it up.
   if (changing_) co_return;
@@ -157,13 +164,13 @@ Task<std::optional<Service::EarlyEnd>> Service::WaitForEarlyEnd(Told told) {
   };
   if (!IsProcess()) co_return std::nullopt;
   // A person's next wish does not wait; a deploy is not called good before its time.
-  const bool waits = config_.min_uptime.count() > 0 && (told == Told::kInDeploy || ops_.Size() == 0) && !closing_;
+  const bool waits = config_->min_uptime.count() > 0 && (told == Told::kInDeploy || ops_.Size() == 0) && !closing_;
   if (find() == exits_.end() && waits) {
     staying_up_ = std::make_shared<async::Event>(context_.executor);
     const auto done = [this](async::Event*) { staying_up_.reset(); };
     const std::shared_ptr<async::Event> mine = staying_up_;
     const std::unique_ptr<async::Event, decltype(done)> scope(mine.get(), done);
-    co_await mine->WaitFor(config_.min_uptime);
+    co_await mine->WaitFor(config_->min_uptime);
   }
   const auto found = find();
   if (found == exits_.end()) co_return std::nullopt;

@@ -104,7 +104,7 @@ Task<void> Service::SettleStart() {
   changing_ = true;
   for (const Traces& traces : leftovers_) {
     LogWarn(fmt::format("{}: ending what is left of an earlier start ({})", Name(), traces.mark));
-    const EndOptions options{.signal = config_.stop_signal, .grace = config_.stop_timeout};
+    const EndOptions options{.signal = config_->stop_signal, .grace = config_->stop_timeout};
     const auto survivors = co_await EndMembers(*context_.census, traces, options);
     if (!survivors.empty()) LogError(fmt::format("{}: did not die: {}", Name(), Describe(survivors)));
   }

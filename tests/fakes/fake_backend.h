@@ -3,6 +3,7 @@
 // FakeBackend: a service that exists in a script only. The test holds the script, sets what the next calls do, lets the
 // process end when it likes, and reads which calls came.
 
+#include <boost/asio/post.hpp>
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -12,14 +13,13 @@
 #include <vector>
 
 #include "async/latch.h"
-#include "async/mailbox.h"
 #include "service/backend.h"
 
 namespace shipmate::tests {
 
 /// What one FakeBackend does and was asked; outlives it. Survives a change of the service's settings.
 struct FakeScript {
-  explicit FakeScript(const Executor& loop) : executor(loop), exits(loop), never(loop) {}
+  explicit FakeScript(const Executor& loop) : executor(loop), never(loop) {}
 
   Executor executor;
   int pid = 0;
@@ -37,13 +37,15 @@ struct FakeScript {
   /// "start", "stop", "restart", "configure", "close", in order.
   std::vector<std::string> calls;
   std::vector<std::string> environment;
-  async::Mailbox<service::Exit> exits;
+  service::ExitSink seen;
   async::Event never;
 
   /// The process ends by itself.
   void Die(os::ExitStatus status) {
     pid = 0;
-    exits.Push({.generation = generation, .status = status, .uptime = std::chrono::seconds(5)});
+    boost::asio::post(executor, [this, status] {
+      seen({.generation = generation, .status = status, .uptime = std::chrono::seconds(5)});
+    });
   }
 };
 
@@ -81,7 +83,7 @@ class FakeBackend final : public service::Backend {
     script_->generation = std::max(script_->generation, saved.generation);
     return script_->adoption;
   }
-  Task<service::Exit> WaitForExit() override { co_return *co_await script_->exits.Pop(); }
+  void WatchExits(service::ExitSink seen) override { script_->seen = std::move(seen); }
   std::optional<os::ProcessState> SaveBackendState() override {
     if (script_->pid == 0) return std::nullopt;
     return os::ProcessState{.pid = script_->pid, .pgid = script_->pid};
@@ -89,7 +91,7 @@ class FakeBackend final : public service::Backend {
   int Pid() const override { return script_->pid; }
   std::chrono::milliseconds Uptime() const override { return std::chrono::hours(3); }
   std::string LogFile() const override { return ""; }
-  void Configure(const config::ServiceConfig&) override { script_->calls.emplace_back("configure"); }
+  void Configure(std::shared_ptr<const config::ServiceConfig>) override { script_->calls.emplace_back("configure"); }
   Task<void> Close() override {
     script_->calls.emplace_back("close");
     co_return;

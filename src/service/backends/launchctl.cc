@@ -162,14 +162,9 @@ Adoption LaunchctlBackend::TryAdopt(const State& /*saved*/) {
   return {.adopted = false, .text = "no state to adopt"};
 }
 
-Task<Exit> LaunchctlBackend::WaitForExit() {
-  boost::asio::steady_timer never(co_await boost::asio::this_coro::executor, base::SteadyTime::max());
-  for (;;) co_await never.async_wait(boost::asio::use_awaitable);
-}
-
 std::unique_ptr<Backend> MakeLaunchctlBackend(const BackendContext& context) {
   return std::make_unique<LaunchctlBackend>(
-      LaunchctlOptions{.label = context.service.service_name, .environment = *context.environment});
+      LaunchctlOptions{.label = context.service->service_name, .environment = *context.environment});
 }
 
 }  // namespace shipmate::service::backends

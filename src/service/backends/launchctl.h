@@ -2,7 +2,7 @@
 
 // LaunchctlBackend: a service that launchd runs on macOS, commanded through launchctl. What launchd's own list says is
 // the truth: a label counts only as a whole, and a job that is loaded but has no process is stopped. It keeps no state,
-// and WaitForExit never completes. A job with KeepAlive cannot be stopped this way: launchd starts it again, and Stop
+// and WatchExits tells nothing. A job with KeepAlive cannot be stopped this way: launchd starts it again, and Stop
 // says so when it sees it.
 
 #include <chrono>
@@ -64,7 +64,6 @@ class LaunchctlBackend final : public Backend {
   Task<Result<std::string>> Logs(std::size_t bytes) override;
 
   Adoption TryAdopt(const State& saved) override;
-  Task<Exit> WaitForExit() override;
   std::optional<os::ProcessState> SaveBackendState() override { return std::nullopt; }
 
   /// As of the last look, which each call takes.

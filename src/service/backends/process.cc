@@ -116,19 +116,16 @@ class ProcessBackend::StopScope {
 };
 
 ProcessBackend::ProcessBackend(BackendContext context)
-    : context_(std::move(context)),
-      exits_(context_.executor),
-      watchers_(context_.executor),
-      keeper_(KeeperOptions(context_)) {}
+    : context_(std::move(context)), watchers_(context_.executor), keeper_(KeeperOptions(context_)) {}
 
 std::uint64_t ProcessBackend::LogBound(const BackendContext& context) {
-  return context.service.log_max_size.value_or(context.log_max_size);
+  return context.service->log_max_size.value_or(context.log_max_size);
 }
 
 LogKeeper::Options ProcessBackend::KeeperOptions(const BackendContext& context) {
   return {.executor = context.executor,
           .dir = context.log_dir,
-          .name = context.service.name,
+          .name = context.service->name,
           .bound = LogBound(context),
           .pool = context.pool,
           .clock = context.clock,
@@ -146,7 +143,7 @@ bool ProcessBackend::Alive() const {
 }
 
 Result<std::vector<std::string>> ProcessBackend::Argv() const {
-  const config::ServiceConfig& service = context_.service;
+  const config::ServiceConfig& service = *context_.service;
   if (!service.entrypoint.empty()) return service.entrypoint;
   if (!service.process_cmd.empty()) return std::vector<std::string>{"sh", "-c", service.process_cmd};
   return Fail(Errc::kInvalid, "no entrypoint or cmd configured for " + service.name);
@@ -171,8 +168,8 @@ Task<Result<Change>> ProcessBackend::Start() {
     }
   }
   std::vector<std::string> warnings;
-  const os::ExecSettings settings = SettingsOf(context_.service, group, warnings);
-  for (const std::string& warning : warnings) LogWarn(context_.service.name + ": " + warning);
+  const os::ExecSettings settings = SettingsOf(*context_.service, group, warnings);
+  for (const std::string& warning : warnings) LogWarn(context_.service->name + ": " + warning);
 
   ++generation_;
   if (const auto recorded = co_await context_.begin_start(generation_); !recorded) co_return Fail(recorded.error());
@@ -189,11 +186,11 @@ Task<Result<Change>> ProcessBackend::Start() {
 }
 
 std::string ProcessBackend::GroupName() const {
-  return context_.census->Groups() ? context_.service.name : "";
+  return context_.census->Groups() ? context_.service->name : "";
 }
 
 Task<os::ServiceGroup> ProcessBackend::PrepareGroup() {
-  const config::ResourceLimits& limits = context_.service.limits;
+  const config::ResourceLimits& limits = context_.service->limits;
   const auto groups = context_.census->Groups();
   if (!groups) {
     const std::string why = "no control group can be made";
@@ -201,7 +198,7 @@ Task<os::ServiceGroup> ProcessBackend::PrepareGroup() {
         .dirs = {}, .no_memory_limit = limits.memory ? why : "", .no_process_limit = limits.processes ? why : ""};
   }
   co_return co_await context_.pool->Run(
-      [groups, name = context_.service.name,
+      [groups, name = context_.service->name,
        wanted = os::GroupLimits{.memory = limits.memory, .processes = limits.processes}] {
         return groups->Prepare(name, wanted);
       });
@@ -209,7 +206,7 @@ Task<os::ServiceGroup> ProcessBackend::PrepareGroup() {
 
 // Whoever is in the control group while no instance runs was left by one that we do not know any more.
 Task<Result<void>> ProcessBackend::EmptyGroup() {
-  const EndOptions options{.signal = context_.service.stop_signal, .grace = context_.service.stop_timeout};
+  const EndOptions options{.signal = context_.service->stop_signal, .grace = context_.service->stop_timeout};
   const auto survivors = co_await EndMembers(*context_.census, {.group = GroupName()}, options);
   if (!survivors.empty()) co_return Fail(Errc::kTimeout, "did not die: " + Describe(survivors));
   co_return Result<void>();
@@ -218,7 +215,7 @@ Task<Result<void>> ProcessBackend::EmptyGroup() {
 Task<void> ProcessBackend::RemoveGroup() {
   const auto groups = context_.census->Groups();
   if (!groups) co_return;
-  co_await context_.pool->Run([groups, name = context_.service.name] {
+  co_await context_.pool->Run([groups, name = context_.service->name] {
     groups->Remove(name);
     return true;
   });
@@ -230,7 +227,7 @@ Task<Result<void>> ProcessBackend::Confirm(std::shared_ptr<Instance> instance, o
     const LaunchScope scope(instance);
     const auto begun = co_await os::WaitExec(std::move(report));
     if (begun) {
-      for (const std::string& warning : *begun) LogWarn(context_.service.name + ": " + warning);
+      for (const std::string& warning : *begun) LogWarn(context_.service->name + ": " + warning);
       co_return Result<void>();
     }
     instance->never_ran = true;
@@ -248,7 +245,7 @@ Task<Result<void>> ProcessBackend::Confirm(std::shared_ptr<Instance> instance, o
 // Without a suspension between the spawn and the moment the process is held. Gives what Confirm waits for, where the
 // helper was needed.
 Result<os::UniqueFd> ProcessBackend::Launch(const os::ExecSettings& settings) {
-  const config::ServiceConfig& service = context_.service;
+  const config::ServiceConfig& service = *context_.service;
   const auto argv = Argv();
   if (!argv) return Fail(argv.error());
   auto log = StartingLog::Open(context_.log_dir, service.name, generation_, context_.clock->WallNow());
@@ -291,7 +288,7 @@ Result<os::UniqueFd> ProcessBackend::Launch(const os::ExecSettings& settings) {
 void ProcessBackend::Hold(std::shared_ptr<Instance> instance, LogKeeper::Log log) {
   instance_ = instance;
   if (!log_path_.empty()) keeper_.Follow(log_path_, log);
-  const std::string name = context_.service.name + ": watching pid " + std::to_string(instance->identity.pid);
+  const std::string name = context_.service->name + ": watching pid " + std::to_string(instance->identity.pid);
   watchers_.Spawn(name, Watch(std::move(instance)));
 }
 
@@ -304,14 +301,19 @@ Task<void> ProcessBackend::AwaitEnd(std::shared_ptr<Instance> instance) {
       co_return;
     } catch (const boost::system::system_error& error) {
       if (error.code() == boost::asio::error::operation_aborted) throw;
-      LogWarn(fmt::format("{}: watching pid {}: {}", context_.service.name, instance->identity.pid, error.what()));
+      LogWarn(fmt::format("{}: watching pid {}: {}", context_.service->name, instance->identity.pid, error.what()));
     }
     co_await async::Sleep(kRetry);
   }
 }
 
+// Apart from what follows, for which a service that runs needs no room.
 Task<void> ProcessBackend::Watch(std::shared_ptr<Instance> instance) {
   co_await AwaitEnd(instance);
+  co_await Conclude(std::move(instance));
+}
+
+Task<void> ProcessBackend::Conclude(std::shared_ptr<Instance> instance) {
   instance->ended = true;
   const auto uptime = UptimeOf(*instance);
   if (instance->launching) co_await instance->launched.Wait();
@@ -334,7 +336,7 @@ Task<void> ProcessBackend::Watch(std::shared_ptr<Instance> instance) {
       if (!instance->leftovers.empty() || !IsPopulated(*context_.census, traces.group)) break;
     }
   } catch (const std::exception& error) {
-    LogWarn(context_.service.name + ": looking for what it left behind: " + error.what());
+    LogWarn(context_.service->name + ": looking for what it left behind: " + error.what());
   }
   Exit exit;
   exit.generation = instance->generation;
@@ -344,13 +346,17 @@ Task<void> ProcessBackend::Watch(std::shared_ptr<Instance> instance) {
        fmt::format("Exited at {}: {}", base::FormatRfc3339(context_.clock->WallNow()), exit.status.Describe()));
   if (instance->leftovers.empty() && instance == instance_) keeper_.RunEnded();
   instance->settled.Set();
-  exits_.Push(exit);
+  if (exit_sink_) {
+    exit_sink_(std::move(exit));
+  } else {
+    early_exits_.push_back(std::move(exit));
+  }
 }
 
 void ProcessBackend::Mark(const Instance& instance, const std::string& what) const {
   if (instance.identity.log_path.empty()) return;
   if (const auto marked = AppendMarker(instance.identity.log_path, "=== " + what + " ==="); !marked) {
-    LogWarn(context_.service.name + ": " + marked.error().what);
+    LogWarn(context_.service->name + ": " + marked.error().what);
   }
 }
 
@@ -383,7 +389,7 @@ Task<Result<void>> ProcessBackend::EndLeftovers(std::shared_ptr<Instance> instan
   co_await instance->settled.Wait();
   if (instance->leftovers.empty()) co_return Result<void>();
   const auto view = co_await context_.census->Look();
-  const EndOptions options{.signal = context_.service.stop_signal, .grace = context_.service.stop_timeout};
+  const EndOptions options{.signal = context_.service->stop_signal, .grace = context_.service->stop_timeout};
   instance->leftovers = co_await EndMembers(*context_.census, instance->TracesIn(*view, GroupName()), options);
   if (instance->leftovers.empty()) {
     keeper_.RunEnded();
@@ -396,8 +402,8 @@ Task<Result<Change>> ProcessBackend::StopLiving(std::shared_ptr<Instance> instan
   using Clock = std::chrono::steady_clock;
   const StopScope scope(instance);
   const os::ProcessState& identity = instance->identity;
-  const int signal = context_.service.stop_signal;
-  const auto deadline = Clock::now() + context_.service.stop_timeout;
+  const int signal = context_.service->stop_signal;
+  const auto deadline = Clock::now() + context_.service->stop_timeout;
   const auto left = [deadline] {
     return std::max(std::chrono::milliseconds(0),
                     std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now()));
@@ -458,17 +464,17 @@ Task<Result<std::string>> ProcessBackend::Status() {
 }
 
 Task<Result<std::string>> ProcessBackend::Logs(std::size_t bytes) {
-  if (log_path_.empty()) log_path_ = FindNewestLog(context_.log_dir, context_.service.name).value_or("");
+  if (log_path_.empty()) log_path_ = FindNewestLog(context_.log_dir, context_.service->name).value_or("");
   if (log_path_.empty()) co_return std::string();
   std::string path = log_path_;
   co_return co_await context_.pool->Run([path = std::move(path), bytes] { return TailLogFile(path, bytes); });
 }
 
 Task<Result<LogAnswer>> ProcessBackend::ReadLog(LogQuery query) {
-  if (log_path_.empty()) log_path_ = FindNewestLog(context_.log_dir, context_.service.name).value_or("");
+  if (log_path_.empty()) log_path_ = FindNewestLog(context_.log_dir, context_.service->name).value_or("");
   LogSource source;
   source.dir = context_.log_dir;
-  source.name = context_.service.name;
+  source.name = context_.service->name;
   source.current = log_path_;
   source.now = context_.clock->WallNow();
   if (query.since) source.since_offset = keeper_.SizeAt(log_path_, source.now - *query.since);
@@ -479,8 +485,8 @@ Task<Result<LogAnswer>> ProcessBackend::ReadLog(LogQuery query) {
 // The order of the checks and their texts are the reference program's.
 Adoption ProcessBackend::TryAdopt(const State& saved) {
   generation_ = std::max(generation_, saved.generation);
-  if (IsLogName(saved.log_path, context_.service.name)) log_path_ = saved.log_path;
-  const bool wanted = context_.service.ShouldAdopt();
+  if (IsLogName(saved.log_path, context_.service->name)) log_path_ = saved.log_path;
+  const bool wanted = context_.service->ShouldAdopt();
   const auto refuse = [&](std::string text) {
     return Adoption{.text = wanted ? std::move(text) : "adoption disabled"};
   };
@@ -512,7 +518,7 @@ Adoption ProcessBackend::TryAdopt(const State& saved) {
   instance->generation = generation_;
   instance->identity = os::Identify(recorded.pid).value_or(recorded);
   instance->identity.log_path = AdoptedLog(recorded, saved.log_path);
-  if (generation_ > 0) instance->mark = InstanceMark(context_.state_id, context_.service.name, generation_);
+  if (generation_ > 0) instance->mark = InstanceMark(context_.state_id, context_.service->name, generation_);
   instance->pidfd = *std::move(pidfd);
   log_path_ = instance->identity.log_path;
   Hold(std::move(instance), LogKeeper::Log::kAdopted);
@@ -523,7 +529,7 @@ Adoption ProcessBackend::TryAdopt(const State& saved) {
 // Its recorded log; or the file its output goes to, where that can be no other; a start of which we know no more is
 // given its name now.
 std::string ProcessBackend::AdoptedLog(const os::ProcessState& recorded, const std::string& state_path) const {
-  const std::string& name = context_.service.name;
+  const std::string& name = context_.service->name;
   std::string output = os::ReadFdTarget(recorded.pid, kStandardOutput).value_or("");
   if (!output.empty() && (output == recorded.log_path || IsLogName(output, name))) return output;
   if (output.starts_with(os::AbsolutePath(context_.log_dir) + "/" + name + ".")) {
@@ -535,9 +541,9 @@ std::string ProcessBackend::AdoptedLog(const os::ProcessState& recorded, const s
   return FindNewestLog(context_.log_dir, name).value_or("");
 }
 
-Task<Exit> ProcessBackend::WaitForExit() {
-  // Never closed, so there is always a value.
-  co_return *co_await exits_.Pop();
+void ProcessBackend::WatchExits(ExitSink seen) {
+  exit_sink_ = std::move(seen);
+  for (Exit& exit : std::exchange(early_exits_, {})) exit_sink_(std::move(exit));
 }
 
 std::optional<os::ProcessState> ProcessBackend::SaveBackendState() {
@@ -557,14 +563,14 @@ std::string ProcessBackend::LogFile() const {
   return log_path_;
 }
 
-void ProcessBackend::Configure(const config::ServiceConfig& config) {
-  context_.service = config;
+void ProcessBackend::Configure(std::shared_ptr<const config::ServiceConfig> config) {
+  context_.service = std::move(config);
   keeper_.SetBound(LogBound(context_));
 }
 
 Task<void> ProcessBackend::Close() {
   watchers_.Cancel();
-  if (!co_await watchers_.Join(std::chrono::seconds(5))) LogError(context_.service.name + ": a watcher did not end");
+  if (!co_await watchers_.Join(std::chrono::seconds(5))) LogError(context_.service->name + ": a watcher did not end");
   co_await keeper_.Close();
   if (instance_) os::ReleaseChild(instance_->identity.pid);
 }

@@ -10,8 +10,8 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
-#include "async/mailbox.h"
 #include "async/spawn.h"
 #include "os/cgroup.h"
 #include "os/exec_settings.h"
@@ -34,12 +34,12 @@ class ProcessBackend final : public Backend {
   Task<Result<std::string>> Logs(std::size_t bytes) override;
   Task<Result<LogAnswer>> ReadLog(LogQuery query) override;
   Adoption TryAdopt(const State& saved) override;
-  Task<Exit> WaitForExit() override;
+  void WatchExits(ExitSink seen) override;
   std::optional<os::ProcessState> SaveBackendState() override;
   int Pid() const override;
   std::chrono::milliseconds Uptime() const override;
   std::string LogFile() const override;
-  void Configure(const config::ServiceConfig& config) override;
+  void Configure(std::shared_ptr<const config::ServiceConfig> config) override;
   Task<void> Close() override;
 
  private:
@@ -63,11 +63,14 @@ class ProcessBackend final : public Backend {
   void Hold(std::shared_ptr<Instance> instance, LogKeeper::Log log);
   Task<void> AwaitEnd(std::shared_ptr<Instance> instance);
   Task<void> Watch(std::shared_ptr<Instance> instance);
+  Task<void> Conclude(std::shared_ptr<Instance> instance);
   void Mark(const Instance& instance, const std::string& what) const;
   std::string AdoptedLog(const os::ProcessState& recorded, const std::string& state_path) const;
 
   BackendContext context_;
-  async::Mailbox<Exit> exits_;
+  ExitSink exit_sink_;
+  /// What ended before anybody listened.
+  std::vector<Exit> early_exits_;
   async::TaskGroup watchers_;
   LogKeeper keeper_;
   /// The current instance, or the last one.

@@ -14,10 +14,10 @@ bool RunsAsRoot(const config::ServiceConfig& service) {
 }  // namespace
 
 std::vector<std::string> EnvironmentOf(const BackendContext& context, const std::string& mark, const std::string& dir) {
-  auto variables = context.service.env;
+  auto variables = context.service->env;
   if (!dir.empty()) variables["PWD"] = dir;
   variables[std::string(kInstanceMark)] = mark;
-  if (context.service.user.empty()) return WithVariables(*context.environment, variables);
+  if (context.service->user.empty()) return WithVariables(*context.environment, variables);
   // The last three are doors to what our user has open.
   static const std::vector<std::string> kOurs = {
       "HOME", "USER", "LOGNAME", "SHELL", "MAIL", "XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS", "SSH_AUTH_SOCK"};

@@ -319,16 +319,14 @@ Adoption SystemctlBackend::TryAdopt(const State& /*saved*/) {
   return {.adopted = false, .text = "no state to adopt"};
 }
 
-Task<Exit> SystemctlBackend::WaitForExit() {
-  if (seat_) {
-    UnitChange change = co_await seat_->NextChange();
-    co_return Exit{.status = change.status,
-                   .uptime = change.uptime,
-                   .event = std::move(change.event),
-                   .reason = std::move(change.reason)};
-  }
-  boost::asio::steady_timer never(co_await boost::asio::this_coro::executor, base::SteadyTime::max());
-  for (;;) co_await never.async_wait(boost::asio::use_awaitable);
+void SystemctlBackend::WatchExits(ExitSink seen) {
+  if (seat_)
+    seat_->Watch([seen = std::move(seen)](UnitChange change) {
+      seen({.status = change.status,
+            .uptime = change.uptime,
+            .event = std::move(change.event),
+            .reason = std::move(change.reason)});
+    });
 }
 
 std::chrono::milliseconds SystemctlBackend::Uptime() const {
@@ -342,9 +340,9 @@ std::chrono::milliseconds SystemctlBackend::Uptime() const {
 namespace {
 
 SystemctlOptions OptionsOf(const BackendContext& context) {
-  return {.unit = context.service.service_name,
-          .scope = context.service.user_service ? UnitScope::kUser : UnitScope::kSystem,
-          .privilege = context.service.sudo ? UnitPrivilege::kSudo : UnitPrivilege::kOwn,
+  return {.unit = context.service->service_name,
+          .scope = context.service->user_service ? UnitScope::kUser : UnitScope::kSystem,
+          .privilege = context.service->sudo ? UnitPrivilege::kSudo : UnitPrivilege::kOwn,
           .environment = *context.environment,
           .clock = context.clock};
 }

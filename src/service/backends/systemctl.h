@@ -3,8 +3,8 @@
 // SystemctlBackend: a service that systemd runs, commanded through systemctl and read through journalctl. It asks
 // before it acts, so that starting an active unit touches nothing; it never prompts (no password agent, `sudo -n`), and
 // only start, stop and restart go through sudo. It keeps no state: the unit is systemd's, and outlives this program by
-// itself. With a UnitCache it looks at its unit together with all others, and WaitForExit tells what happened to the
-// unit without our doing; without one each look is a systemctl of its own, and WaitForExit never completes.
+// itself. With a UnitCache it looks at its unit together with all others, and WatchExits tells what happened to the
+// unit without our doing; without one each look is a systemctl of its own, and WatchExits tells nothing.
 
 #include <chrono>
 #include <cstddef>
@@ -94,7 +94,7 @@ class SystemctlBackend final : public Backend {
   Task<Result<std::string>> Logs(std::size_t bytes) override;
 
   Adoption TryAdopt(const State& saved) override;
-  Task<Exit> WaitForExit() override;
+  void WatchExits(ExitSink seen) override;
   std::optional<os::ProcessState> SaveBackendState() override { return std::nullopt; }
 
   /// As of the last look, which each call but Logs takes.

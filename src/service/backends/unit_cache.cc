@@ -144,7 +144,7 @@ Task<void> UnitCache::TakeLook(std::shared_ptr<async::Event> done) {
 }
 
 UnitSeat::UnitSeat(std::shared_ptr<UnitCache> cache, std::string unit)
-    : cache_(std::move(cache)), unit_(std::move(unit)), changes_(cache_->executor_) {
+    : cache_(std::move(cache)), unit_(std::move(unit)) {
   cache_->Join(*this);
 }
 
@@ -152,10 +152,9 @@ Task<Result<UnitLook>> UnitSeat::Look() {
   return cache_->Look(unit_);
 }
 
-Task<UnitChange> UnitSeat::NextChange() {
-  auto change = co_await changes_.Pop();
-  if (!change) throw boost::system::system_error(boost::asio::error::operation_aborted);
-  co_return *std::move(change);
+void UnitSeat::Watch(std::function<void(UnitChange)> seen) {
+  sink_ = std::move(seen);
+  for (UnitChange& change : std::exchange(early_, {})) sink_(std::move(change));
 }
 
 void UnitSeat::EndChange(const std::optional<UnitLook>& now) {
@@ -168,15 +167,18 @@ void UnitSeat::EndChange(const std::optional<UnitLook>& now) {
 
 void UnitSeat::Observe(const UnitLook& look, base::SteadyTime began) {
   if (changing_ > 0 || began < changed_) return;
-  if (before_) {
-    if (auto change = ChangeBetween(*before_, look)) changes_.Push(*std::move(change));
-  }
+  auto change = before_ ? ChangeBetween(*before_, look) : std::nullopt;
   if (IsSettled(look)) before_ = look;
+  if (!change || closed_) return;
+  if (sink_) {
+    sink_(*std::move(change));
+  } else {
+    early_.push_back(*std::move(change));
+  }
 }
 
 Task<void> UnitSeat::Close() {
   if (std::exchange(closed_, true)) co_return;
-  changes_.Close();
   co_await cache_->Leave(*this);
 }
 

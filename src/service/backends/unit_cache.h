@@ -90,8 +90,9 @@ class UnitSeat {
 
   /// At most kFresh old.
   Task<Result<UnitLook>> Look();
-  /// The next change that was not made between BeginChange and EndChange. Cancellable; none is lost by that.
-  Task<UnitChange> NextChange();
+  /// Calls `seen`, from the loop, for each change that was not made between BeginChange and EndChange, until Close.
+  /// Called once; changes that were seen before are told at once.
+  void Watch(std::function<void(UnitChange)> seen);
   /// While we command the unit. EndChange takes what it is now, where that is known.
   void BeginChange() { ++changing_; }
   void EndChange(const std::optional<UnitLook>& now);
@@ -107,7 +108,8 @@ class UnitSeat {
   std::optional<UnitLook> before_;
   int changing_ = 0;
   base::SteadyTime changed_{};
-  async::Mailbox<UnitChange> changes_;
+  std::function<void(UnitChange)> sink_;
+  std::vector<UnitChange> early_;
   bool closed_ = false;
 };
 

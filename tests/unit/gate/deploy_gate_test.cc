@@ -29,25 +29,16 @@ namespace {
 // Runs nothing, and says that it does.
 class IdleBackend final : public service::Backend {
  public:
-  explicit IdleBackend(const Executor& executor) : never_(executor) {}
-
   Task<Result<service::Change>> Start() override { co_return service::Change::kDone; }
   Task<Result<service::Change>> Stop() override { co_return service::Change::kDone; }
   Task<Result<void>> Restart() override { co_return Result<void>{}; }
   Task<Result<std::string>> Status() override { co_return std::string("running"); }
   Task<Result<std::string>> Logs(std::size_t) override { co_return std::string(); }
   service::Adoption TryAdopt(const service::State&) override { return {.adopted = false, .text = "no state to adopt"}; }
-  Task<service::Exit> WaitForExit() override {
-    co_await never_.Wait();
-    co_return service::Exit{};
-  }
   std::optional<os::ProcessState> SaveBackendState() override { return std::nullopt; }
   int Pid() const override { return 0; }
   std::chrono::milliseconds Uptime() const override { return 0ms; }
   std::string LogFile() const override { return ""; }
-
- private:
-  async::Event never_;
 };
 
 config::ServiceConfig Service(const std::string& name, const std::string& dir) {
@@ -90,9 +81,7 @@ class House {
     for (config::ServiceConfig& service : options.services) {
       if (service.dir.empty()) service.dir = dir_.Path();
     }
-    options.backends = [](const service::BackendContext& context) {
-      return std::make_unique<IdleBackend>(context.executor);
-    };
+    options.backends = [](const service::BackendContext&) { return std::make_unique<IdleBackend>(); };
     options.environment = os::InheritedEnvironment({});
     options.clock = &system_clock_;
     options.pool = &pool_;

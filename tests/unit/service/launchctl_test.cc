@@ -203,7 +203,9 @@ TEST_CASE_FIXTURE(Fixture, "launchctl: there is nothing to adopt or to save") {
   CHECK(backend.LogFile().empty());
 
   BackendContext context;
-  context.service.service_name = "com.foo";
+  config::ServiceConfig service;
+  service.service_name = "com.foo";
+  context.service = std::make_shared<const config::ServiceConfig>(service);
   const auto made = MakeLaunchctlBackend(context);
   CHECK(dynamic_cast<const LaunchctlBackend&>(*made).Options().label == "com.foo");
 }

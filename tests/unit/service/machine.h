@@ -109,7 +109,7 @@ class Machine {
   service::Manager& StartFake(std::vector<config::ServiceConfig> services) {
     for (const auto& service : services) Script(service.name);
     return Start(std::move(services), [this](service::BackendContext context) -> std::unique_ptr<service::Backend> {
-      auto script = Script(context.service.name);
+      auto script = Script(context.service->name);
       return std::make_unique<FakeBackend>(std::move(script), std::move(context));
     });
   }

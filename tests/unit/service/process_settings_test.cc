@@ -11,6 +11,7 @@
 #include "os/users.h"
 #include "service/leftovers.h"
 #include "service/orphans.h"
+#include "unit/service/exit_inbox.h"
 #include "unit/service/machine.h"
 
 namespace shipmate::service {
@@ -25,10 +26,6 @@ using tests::Sleeper;
 
 Task<Result<void>> BeginNothing(std::uint64_t) {
   co_return Result<void>();
-}
-
-Task<Result<Exit>> AsResult(Task<Exit> exit) {
-  co_return co_await std::move(exit);
 }
 
 std::string ReadProc(pid_t pid, const std::string& file) {
@@ -70,7 +67,7 @@ struct Bench : Machine {
     if (backend) Run(backend->Close());
     BackendContext context;
     context.executor = loop.get_executor();
-    context.service = settings;
+    context.service = std::make_shared<const config::ServiceConfig>(settings);
     context.log_dir = config.log_dir;
     context.base_dir = "/";
     context.state_id = id;
@@ -81,6 +78,7 @@ struct Bench : Machine {
     context.begin_start = &BeginNothing;
     context.exec_helper = SHIPMATE_EXEC_HELPER;
     backend = std::make_unique<ProcessBackend>(std::move(context));
+    exits.Listen(*backend);
   }
   std::string Start() { return Told(Run(backend->Start())); }
   std::string Stop() { return Told(Run(backend->Stop())); }
@@ -90,7 +88,7 @@ struct Bench : Machine {
   }
   std::string Log() { return *Run(backend->Logs(10'000)); }
   Result<Exit> NextExit(std::chrono::milliseconds limit = std::chrono::seconds(30)) {
-    return Run(async::WithDeadline(AsResult(backend->WaitForExit()), limit, "exit"));
+    return Run(async::WithDeadline(exits.Next(), limit, "exit"));
   }
   pid_t Printed() {
     REQUIRE(Until([&] { return Log().contains("pid="); }));
@@ -109,6 +107,7 @@ struct Bench : Machine {
   std::string id;
   std::shared_ptr<const os::Cgroups> groups;
   std::unique_ptr<Census> census;
+  tests::ExitInbox exits{loop.get_executor()};
   std::unique_ptr<ProcessBackend> backend;
 };
 
@@ -191,11 +190,11 @@ TEST_CASE("settings: a start that fails says why, leaves no process, no log file
   // And the next start is a start like any other.
   bench.settings.user.clear();
   bench.settings.nice = 1;
-  bench.backend->Configure(bench.settings);
+  bench.backend->Configure(std::make_shared<const config::ServiceConfig>(bench.settings));
   CHECK(bench.Start() == "done");
   CHECK(bench.backend->Pid() > 1);
   bench.settings.limits.open_files = 1U << 30U;
-  bench.backend->Configure(bench.settings);
+  bench.backend->Configure(std::make_shared<const config::ServiceConfig>(bench.settings));
   CHECK(bench.Run(bench.backend->Restart()).error().what ==
         "starting process: setting limits.open_files to 1073741824: operation not permitted");
 }
@@ -218,7 +217,7 @@ TEST_CASE("stop: who left the session by setsid is found by its mark, without co
                              "986' &); wait"),
               false);
   bench.settings.stop_timeout = std::chrono::seconds(1);
-  bench.backend->Configure(bench.settings);
+  bench.backend->Configure(std::make_shared<const config::ServiceConfig>(bench.settings));
   for (int i = 0; i < 3; ++i) {
     CHECK(bench.Start() == "done");
     const pid_t stray = bench.Printed();

@@ -6,6 +6,7 @@
 
 #include "async/deadline.h"
 #include "service/logfile.h"
+#include "unit/service/exit_inbox.h"
 #include "unit/service/machine.h"
 
 namespace shipmate::service::backends {
@@ -22,10 +23,6 @@ constexpr const char* kStateId = "0123456789abcdef";
 Task<Result<void>> BeginNothing(std::uint64_t* begun, std::uint64_t generation) {
   *begun = generation;
   co_return Result<void>();
-}
-
-Task<Result<Exit>> AsResult(Task<Exit> exit) {
-  co_return co_await std::move(exit);
 }
 
 // One backend without a manager.
@@ -49,7 +46,7 @@ struct Bench : Machine {
     Close();
     BackendContext context;
     context.executor = loop.get_executor();
-    context.service = settings;
+    context.service = std::make_shared<const config::ServiceConfig>(settings);
     context.log_dir = config.log_dir;
     context.base_dir = dir.Path();
     context.state_id = id;
@@ -59,6 +56,7 @@ struct Bench : Machine {
     context.census = census.get();
     context.begin_start = [this](std::uint64_t generation) { return BeginNothing(&begun, generation); };
     backend = std::make_unique<ProcessBackend>(std::move(context));
+    exits.Listen(*backend);
   }
   /// "done", "already", or the error.
   std::string Start() { return Told(Run(backend->Start())); }
@@ -70,7 +68,7 @@ struct Bench : Machine {
   std::string Status() { return *Run(backend->Status()); }
   std::string Log() { return *Run(backend->Logs(10'000)); }
   Result<Exit> NextExit(std::chrono::milliseconds limit = std::chrono::seconds(30)) {
-    return Run(async::WithDeadline(AsResult(backend->WaitForExit()), limit, "exit"));
+    return Run(async::WithDeadline(exits.Next(), limit, "exit"));
   }
   State Saved() {
     State state;
@@ -90,6 +88,7 @@ struct Bench : Machine {
   std::string id;
   std::unique_ptr<Census> census;
   std::uint64_t begun = 0;
+  tests::ExitInbox exits{loop.get_executor()};
   std::unique_ptr<ProcessBackend> backend;
 };
 

@@ -10,6 +10,7 @@
 #include "fakes/fake_clock.h"
 #include "service/backends/own_unit.h"
 #include "unit/run_task.h"
+#include "unit/service/exit_inbox.h"
 #include "unit/service/stand_in.h"
 
 namespace shipmate::service::backends {
@@ -114,6 +115,8 @@ TEST_CASE_FIXTURE(Fixture, "unit cache: what others do to a unit is told, what w
   programs.Write("shown", Shown("a.service", "active", 1));
   const auto cache = Cache();
   const auto a = Backend(cache, "a");
+  tests::ExitInbox exits(loop.get_executor());
+  exits.Listen(*a);
   CHECK(Status(*a) == "running");
 
   programs.Write("after", Shown("a.service", "active", 5));
@@ -125,7 +128,7 @@ TEST_CASE_FIXTURE(Fixture, "unit cache: what others do to a unit is told, what w
                                 "8000000\n"));
   clock.Advance(UnitCache::kFresh);
   CHECK(Status(*a) == "failed");
-  const Exit failed = RunTask(loop, a->WaitForExit());
+  const Exit failed = *RunTask(loop, exits.Next());
   CHECK(failed.event == "failed");
   CHECK(failed.reason == "signal");
   CHECK(failed.status == os::ExitStatus{.signal = SIGKILL});
@@ -138,7 +141,7 @@ TEST_CASE_FIXTURE(Fixture, "unit cache: what others do to a unit is told, what w
   programs.Write("shown", Shown("a.service", "active", 12));
   clock.Advance(UnitCache::kFresh);
   CHECK(Status(*a) == "running");
-  CHECK(RunTask(loop, a->WaitForExit()).event == "restarted");
+  CHECK(RunTask(loop, exits.Next())->event == "restarted");
   RunTask(loop, a->Close());
 }
 
