@@ -17,6 +17,7 @@
 #include "app/platform_registry.h"
 #include "app/renewal.h"
 #include "app/settings.h"
+#include "app/status_line.h"
 #include "app/webhook_server.h"
 #include "async/latch.h"
 #include "async/offload.h"
@@ -48,7 +49,6 @@
 #include "service/manager.h"
 #include "service/notifier.h"
 #include "store/database.h"
-#include "webhook/secrets.h"
 
 namespace shipmate::app {
 
@@ -121,7 +121,7 @@ class App {
   }
 
   int Run() {
-    async::Spawn(loop_.get_executor(), "shipmate", Main());
+    async::Spawn(loop_.get_executor(), "shipmate", MainOrWhy());
     loop_.run();
     return exit_status_;
   }
@@ -129,6 +129,24 @@ class App {
   Ending GetEnding() const { return ending_; }
 
  private:
+  // Whatever ends it, it is said, and the loop ends with it.
+  Task<void> MainOrWhy() {
+    std::string why;
+    try {
+      co_await Main();
+    } catch (const std::exception& error) {
+      why = error.what();
+    }
+    if (!why.empty()) co_await GiveUp(why);
+  }
+
+  Task<void> GiveUp(std::string why) {
+    std::fprintf(stderr, "shipmate: %s\n", why.c_str());
+    exit_status_ = 1;
+    co_await outbox_.Close(0ms);
+    co_await EndBackground();
+  }
+
   Task<void> Main() {
     background_.Spawn("reaper", os::ReapOrphans());
     background_.Spawn("signals", WatchSignals());
@@ -136,13 +154,7 @@ class App {
     notifiers_.Add(*chat_notifier_);
 
     auto webhooks = WebhookServer::Listen(loop_.get_executor(), settings_.config, settings_.env, clock_);
-    if (!webhooks) {
-      std::fprintf(stderr, "shipmate: %s\n", webhooks.error().what.c_str());
-      exit_status_ = 1;
-      co_await outbox_.Close(0ms);
-      co_await EndBackground();
-      co_return;
-    }
+    if (!webhooks) co_return co_await GiveUp(webhooks.error().what);
     webhooks_ = *std::move(webhooks);
 
     OpenHistory();
@@ -165,13 +177,7 @@ class App {
          .exec_helper = "/proc/self/exe",
          .on_self_deploy = [renew](const std::string& name) { renew("deploy of " + name); }},
         notifiers_);
-    if (!manager) {
-      std::fprintf(stderr, "shipmate: %s\n", manager.error().what.c_str());
-      exit_status_ = 1;
-      co_await outbox_.Close(0ms);
-      co_await EndBackground();
-      co_return;
-    }
+    if (!manager) co_return co_await GiveUp(manager.error().what);
     manager_ = std::move(*manager);
     OpenGate();
     dispatcher_ = std::make_unique<chat::Dispatcher>(chat::Desk{.manager = *manager_,
@@ -269,15 +275,7 @@ class App {
 
   Task<std::string> StatusLine() {
     const auto [running, total] = co_await manager_->CountRunning();
-    std::string line = fmt::format("{} of {} services run", running, total);
-    for (const auto& [name, health] : FrontendHealth()) {
-      const char* word = "off";
-      if (health.connection == chat::Connection::kReady) word = "connected";
-      if (health.connection == chat::Connection::kConnecting) word = "connecting";
-      if (health.connection == chat::Connection::kFailed) word = "failed";
-      line += fmt::format("; {} {}", name, word);
-    }
-    co_return line;
+    co_return StatusLineOf(running, total, FrontendHealth());
   }
 
   std::vector<std::pair<std::string, chat::Health>> FrontendHealth() const {
@@ -342,7 +340,8 @@ class App {
     for (;;) {
       const int signal = co_await signals_.Next();
       if (signal == SIGHUP) {
-        if (manager_ && !stop_.IsSet()) co_await Reload();
+        // Beside: while it stops what is no longer configured, a signal to end is heard all the same.
+        if (manager_ && !stop_.IsSet()) background_.Spawn("reload", Reload());
       } else if (ending_ == Ending::kRenewal) {
         // A wish to end goes before one to begin anew; the next signal forces it.
         ending_ = Ending::kExit;
@@ -386,25 +385,12 @@ class App {
     co_await outbox_.Close(kOutboxLimit);
     platforms_.Cancel();
     if (!co_await platforms_.Join(kJoinLimit)) LogWarn("a chat platform did not end in time");
-    if (ending_ == Ending::kExit) SayWhatRuns(views);
-    co_await EndBackground();
-  }
-
-  void SayWhatRuns(const std::vector<service::ServiceView>& views) const {
-    std::string running;
-    std::size_t count = 0;
-    for (const auto& view : views) {
-      if (view.kind != config::ServiceKind::kProcess || view.pid == 0) continue;
-      ++count;
-      running += fmt::format("{}{} (pid {})", running.empty() ? "" : ", ", view.name, view.pid);
+    if (ending_ == Ending::kExit) {
+      const std::string line = WhatGoesOn(views);
+      if (options_.interactive) std::fprintf(stdout, "%s\n", line.c_str());
+      LogInfo(line);
     }
-    const std::string line = count == 0
-                                 ? "Shipmate ended. No service process is running."
-                                 : fmt::format("Shipmate ended. {} go{} on running: {}. The next start takes {} over.",
-                                               count == 1 ? "1 service" : fmt::format("{} services", count),
-                                               count == 1 ? "es" : "", running, count == 1 ? "it" : "them");
-    if (options_.interactive) std::fprintf(stdout, "%s\n", line.c_str());
-    LogInfo(line);
+    co_await EndBackground();
   }
 
   Task<void> EndBackground() {
@@ -450,16 +436,6 @@ class App {
   int exit_status_ = 0;
 };
 
-// The lock of the state directory: that of the program before us in this process, or a new one.
-Result<os::DirLock> TakeLock(const std::string& state_dir, int inherited) {
-  if (inherited >= 0) {
-    if (auto lock = os::DirLock::Inherit(state_dir, inherited)) return lock;
-    // The new configuration names another directory: the old one's lock is nobody's business any more.
-    ::close(inherited);
-  }
-  return os::DirLock::Take(state_dir);
-}
-
 }  // namespace
 
 int Run(const Options& options) {
@@ -490,32 +466,17 @@ int Run(const Options& options) {
     return 1;
   }
 
-  auto masker = std::make_shared<base::Masker>();
-  masker->Add(settings->env.discord_token);
-  masker->Add(settings->env.mattermost_token);
-  const config::Env& env = settings->env;
-  for (const base::Secret* setting : {&env.github_webhook_secret, &env.gitlab_webhook_secret, &env.gitea_webhook_secret,
-                                      &env.generic_webhook_secret}) {
-    masker->Add(*setting);
-    for (const base::Secret& secret : webhook::SplitSecrets(*setting)) masker->Add(secret);
-  }
-
-  base::LogOptions log;
-  log.level = options.verbose ? base::LogLevel::kDebug : base::LogLevel::kInfo;
-  log.masker = masker;
-  // A terminal that is being typed into is no place for log lines.
-  if (options.interactive && isatty(STDIN_FILENO) != 0) {
-    if (const auto made = os::MakeDirectories(settings->config.log_dir, 0750); !made) {
-      std::fprintf(stderr, "shipmate: create log dir: %s\n", made.error().what.c_str());
-      return 1;
-    }
-    log.file = settings->config.log_dir + "/shipmate.log";
+  const auto masker = MaskerOf(settings->env);
+  const auto log = LogOptionsOf(options, settings->config, masker);
+  if (!log) {
+    std::fprintf(stderr, "shipmate: %s\n", log.error().what.c_str());
+    return 1;
   }
 
   AppSetup setup{
       .options = options, .settings = *std::move(settings), .masker = masker, .program = program, .news = ""};
   for (;;) {
-    base::InitLog(log);
+    base::InitLog(*log);
     for (const std::string& warning : setup.settings.warnings) LogWarn(warning);
     int exit_status = 1;
     Ending ending = Ending::kExit;

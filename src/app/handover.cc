@@ -117,6 +117,15 @@ std::string ProgramPath(const std::string& argv0) {
   return LinkTarget("/proc/self/exe");
 }
 
+Result<os::DirLock> TakeLock(const std::string& state_dir, int inherited) {
+  if (inherited >= 0) {
+    if (auto lock = os::DirLock::Inherit(state_dir, inherited)) return lock;
+    // The new configuration names another directory: the old one's lock is nobody's business any more.
+    ::close(inherited);
+  }
+  return os::DirLock::Take(state_dir);
+}
+
 Result<void> Become(const std::string& path, const std::vector<std::string>& argv, os::DirLock& lock,
                     const Secrets& secrets) {
   auto memory = WriteSecrets(secrets);

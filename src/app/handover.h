@@ -27,6 +27,9 @@ struct Inherited {
 /// all, before anything is opened or started.
 Inherited TakeOver();
 
+/// The lock of the state directory: the `inherited` one of the program before us in this process, or a new one.
+Result<os::DirLock> TakeLock(const std::string& state_dir, int inherited);
+
 /// The path of this program as it was started: of `argv0`, found through PATH where it has no slash, when that is this
 /// program; else as the system knows it. Symbolic links are kept, so that one that is moved to a new version counts.
 std::string ProgramPath(const std::string& argv0);

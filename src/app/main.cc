@@ -15,6 +15,7 @@ int main(int argc, char** argv) {
     return shipmate::app::Run(parsed.options);
   } catch (const std::exception& error) {
     std::fprintf(stderr, "shipmate: %s\n", error.what());
-    return 2;
+    // Not 2, which means that it would be no use to try again.
+    return 1;
   }
 }

@@ -1,11 +1,15 @@
 #include "app/settings.h"
 
+#include <unistd.h>
+
 #include <cstdlib>
 #include <cstring>
 #include <utility>
 
 #include "chat/verbs.h"
+#include "os/files.h"
 #include "os/sd_notify.h"
+#include "webhook/secrets.h"
 
 namespace shipmate::app {
 
@@ -65,6 +69,32 @@ void TakeSecretsFromEnvironment(Secrets& secrets) {
       unsetenv(name.c_str());
     }
   }
+}
+
+std::shared_ptr<const base::Masker> MaskerOf(const config::Env& env) {
+  auto masker = std::make_shared<base::Masker>();
+  masker->Add(env.discord_token);
+  masker->Add(env.mattermost_token);
+  for (const base::Secret* setting : {&env.github_webhook_secret, &env.gitlab_webhook_secret, &env.gitea_webhook_secret,
+                                      &env.generic_webhook_secret}) {
+    masker->Add(*setting);
+    for (const base::Secret& secret : webhook::SplitSecrets(*setting)) masker->Add(secret);
+  }
+  return masker;
+}
+
+Result<base::LogOptions> LogOptionsOf(const Options& options, const config::Config& config,
+                                      std::shared_ptr<const base::Masker> masker) {
+  base::LogOptions log;
+  log.level = options.verbose ? base::LogLevel::kDebug : base::LogLevel::kInfo;
+  log.masker = std::move(masker);
+  if (options.interactive && isatty(STDIN_FILENO) != 0) {
+    if (const auto made = os::MakeDirectories(config.log_dir, 0750); !made) {
+      return Fail(made.error().code, "create log dir: " + made.error().what);
+    }
+    log.file = config.log_dir + "/shipmate.log";
+  }
+  return log;
 }
 
 std::vector<std::string> HiddenVariables() {

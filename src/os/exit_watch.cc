@@ -100,7 +100,8 @@ std::vector<pid_t> Children() {
     for (pid_t pid = 0; file >> pid;) pids.push_back(pid);
   }
   if (listed) return pids;
-  for (const ProcessStat& process : AllProcesses()) {
+  const auto processes = AllProcesses().value_or(std::vector<ProcessStat>());
+  for (const ProcessStat& process : processes) {
     if (process.ppid == ::getpid()) pids.push_back(process.pid);
   }
   return pids;

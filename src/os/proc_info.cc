@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -99,10 +100,18 @@ std::optional<ProcessStat> ParseStat(pid_t pid, std::string_view text) {
   return stat;
 }
 
-std::vector<pid_t> AllPids() {
+constexpr const char* kLooking = "looking at the processes of this machine";
+
+// Whether this error of a look at /proc/PID tells nothing of the process: not that it has ended, and not that it is
+// none for us to see.
+bool HidesAProcess(int error_number) {
+  return error_number != ENOENT && error_number != ESRCH && error_number != EACCES && error_number != EPERM;
+}
+
+Result<std::vector<pid_t>> AllPids() {
   std::vector<pid_t> pids;
   const std::unique_ptr<DIR, int (*)(DIR*)> proc(::opendir("/proc"), &::closedir);
-  if (!proc) return pids;
+  if (!proc) return FailErrno(errno, kLooking);
   while (const dirent* entry = ::readdir(proc.get())) {
     const std::string_view name(entry->d_name);
     if (name.front() >= '1' && name.front() <= '9') pids.push_back(ToNumber<pid_t>(name));
@@ -122,6 +131,21 @@ std::optional<std::string_view> FindVariable(std::string_view environment, std::
   return std::nullopt;
 }
 
+// nullopt when there is none; an error when that cannot be told.
+Result<std::optional<ProcessStat>> LookAt(pid_t pid) {
+  if (pid <= 0) return std::nullopt;
+  // Not by ReadFile: this is done for every process of the machine at once, and one read gives the whole of it.
+  const UniqueFd fd(
+      internal::RetryInterrupted([&] { return ::open(ProcPath(pid, "stat").c_str(), O_RDONLY | O_CLOEXEC); }));
+  if (!fd && HidesAProcess(errno)) return FailErrno(errno, kLooking);
+  if (!fd) return std::nullopt;
+  std::array<char, kStatLimit> text;
+  const ssize_t length = internal::RetryInterrupted([&] { return ::read(fd.Get(), text.data(), text.size()); });
+  if (length < 0 && HidesAProcess(errno)) return FailErrno(errno, kLooking);
+  if (length <= 0) return std::nullopt;
+  return ParseStat(pid, std::string_view(text.data(), static_cast<std::size_t>(length)));
+}
+
 }  // namespace
 
 bool IsAlive(pid_t pid) {
@@ -129,15 +153,7 @@ bool IsAlive(pid_t pid) {
 }
 
 std::optional<ProcessStat> ReadStat(pid_t pid) {
-  if (pid <= 0) return std::nullopt;
-  // Not by ReadFile: this is done for every process of the machine at once, and one read gives the whole of it.
-  const UniqueFd fd(
-      internal::RetryInterrupted([&] { return ::open(ProcPath(pid, "stat").c_str(), O_RDONLY | O_CLOEXEC); }));
-  if (!fd) return std::nullopt;
-  std::array<char, kStatLimit> text;
-  const ssize_t length = internal::RetryInterrupted([&] { return ::read(fd.Get(), text.data(), text.size()); });
-  if (length <= 0) return std::nullopt;
-  return ParseStat(pid, std::string_view(text.data(), static_cast<std::size_t>(length)));
+  return LookAt(pid).value_or(std::nullopt);
 }
 
 bool VerifyProcess(const ProcessState& recorded) {
@@ -184,17 +200,21 @@ pid_t OwnPid() {
   return ::getpid();
 }
 
-std::vector<ProcessStat> AllProcesses() {
+Result<std::vector<ProcessStat>> AllProcesses() {
+  const auto pids = AllPids();
+  if (!pids) return Fail(pids.error());
   std::vector<ProcessStat> processes;
-  for (const pid_t pid : AllPids()) {
-    if (auto stat = ReadStat(pid)) processes.push_back(*std::move(stat));
+  for (const pid_t pid : *pids) {
+    auto stat = LookAt(pid);
+    if (!stat) return Fail(stat.error());
+    if (*stat) processes.push_back(**std::move(stat));
   }
   return processes;
 }
 
 std::vector<ProcessStat> LivingGroup(pid_t pgid) {
   if (pgid <= 1) return {};
-  std::vector<ProcessStat> members = AllProcesses();
+  std::vector<ProcessStat> members = AllProcesses().value_or(std::vector<ProcessStat>());
   std::erase_if(members, [&](const ProcessStat& process) {
     return (process.pgid != pgid && process.session != pgid) || !process.Lives();
   });
@@ -210,13 +230,19 @@ std::optional<std::string> ReadEnviron(pid_t pid, std::string_view name) {
   return std::string(*value);
 }
 
-std::map<pid_t, std::string> FindByEnviron(std::string_view name, std::string_view prefix) {
+Result<std::map<pid_t, std::string>> FindByEnviron(std::string_view name, std::string_view prefix) {
+  const auto pids = AllPids();
+  if (!pids) return Fail(pids.error());
   std::map<pid_t, std::string> found;
-  for (const pid_t pid : AllPids()) {
-    auto value = ReadEnviron(pid, name);
+  for (const pid_t pid : *pids) {
+    const auto text = ReadFile(ProcPath(pid, "environ"), kEnvironLimit);
+    if (!text && text.error().code == Errc::kIo)
+      return Fail(Errc::kIo, fmt::format("{}: {}", kLooking, text.error().what));
+    const auto value = text ? FindVariable(*text, name) : std::nullopt;
     if (!value || !value->starts_with(prefix)) continue;
-    const auto stat = ReadStat(pid);
-    if (stat && stat->Lives()) found.emplace(pid, *std::move(value));
+    const auto stat = LookAt(pid);
+    if (!stat) return Fail(stat.error());
+    if (*stat && (*stat)->Lives()) found.emplace(pid, std::string(*value));
   }
   return found;
 }

@@ -76,17 +76,19 @@ std::optional<ProcessState> Identify(pid_t pid);
 /// The pid of this program.
 pid_t OwnPid();
 
-/// Every process of this machine that can be seen.
-std::vector<ProcessStat> AllProcesses();
-/// The living (non-zombie) processes in process group `pgid` or in session `pgid`. REQUIRES: pgid > 1.
+/// Every process of this machine that can be seen. An error when something (no descriptors left) keeps us from looking:
+/// who is not seen then may well live.
+Result<std::vector<ProcessStat>> AllProcesses();
+/// The living (non-zombie) processes in process group `pgid` or in session `pgid`; none when they cannot be looked at.
+/// REQUIRES: pgid > 1.
 std::vector<ProcessStat> LivingGroup(pid_t pgid);
 
 /// The value of variable `name` in the initial environment of `pid`; nullopt when unset or not readable. In the moment
 /// of its exec a process shows an empty environment: right after Spawn this may still be nullopt.
 std::optional<std::string> ReadEnviron(pid_t pid, std::string_view name);
 /// Living processes whose environment has `name` with a value that starts with `prefix`: pid -> value. One pass over
-/// /proc.
-std::map<pid_t, std::string> FindByEnviron(std::string_view name, std::string_view prefix);
+/// /proc. Errors as of AllProcesses.
+Result<std::map<pid_t, std::string>> FindByEnviron(std::string_view name, std::string_view prefix);
 
 /// The file that descriptor `fd` of `pid` is open on, as the kernel words it (" (deleted)" after the path of a file
 /// that has lost its name); nullopt when unknown.

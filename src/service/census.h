@@ -6,11 +6,13 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "async/offload.h"
 #include "async/shared_look.h"
 #include "async/task.h"
+#include "base/result.h"
 #include "os/cgroup.h"
 #include "os/proc_info.h"
 
@@ -26,7 +28,22 @@ struct CensusView {
 };
 
 /// Takes the look on the calling thread. `groups` may be null: then they are not looked at.
-CensusView TakeCensus(const std::string& state_id, const os::Cgroups* groups = nullptr);
+Result<CensusView> TakeCensus(const std::string& state_id, const os::Cgroups* groups = nullptr);
+
+/// After the look number `tries` failed: waits for the next one, or throws, naming the cause, when a second has passed.
+/// What keeps us from looking (no descriptors left) mostly passes; and to take nobody's being seen for nobody's being
+/// there would leave processes behind, and start services twice.
+Task<void> WaitToLookAgain(int tries, const Error& error);
+
+/// What `look`, called on a worker, sees once it succeeds. REQUIRES: `pool` outlives the look.
+template <class Looking>
+Task<typename std::invoke_result_t<Looking>::value_type> LookPatiently(async::WorkerPool& pool, Looking look) {
+  for (int tries = 1;; ++tries) {
+    auto seen = co_await pool.Run(look);
+    if (seen) co_return *std::move(seen);
+    co_await WaitToLookAgain(tries, seen.error());
+  }
+}
 
 class Census {
  public:
@@ -37,12 +54,13 @@ class Census {
   /// The control groups that are looked at; null where there can be none.
   const std::shared_ptr<const os::Cgroups>& Groups() const { return groups_; }
 
-  /// A look that began after this call.
-  Task<std::shared_ptr<const CensusView>> Look() { return look_.Look(); }
+  /// A look that began after this call. Throws, naming the cause, when the processes cannot be looked at for
+  /// a second.
+  Task<std::shared_ptr<const CensusView>> Look();
 
  private:
   std::shared_ptr<const os::Cgroups> groups_;
-  async::SharedLook<CensusView> look_;
+  async::SharedLook<Result<CensusView>> look_;
 };
 
 /// How the processes of one instance of a service are recognised.

@@ -20,7 +20,7 @@ using Clock = std::chrono::steady_clock;
 
 // How long one member is waited for before all are looked at again.
 constexpr std::chrono::milliseconds kLookAgain{200};
-// How long until a look that missed somebody is followed by the next.
+// How long until a look that missed somebody, or those that were seen, is followed by the next.
 constexpr std::chrono::milliseconds kBriefly{10};
 
 Task<Result<void>> WaitEnd(int pidfd) {
@@ -72,7 +72,7 @@ Task<std::vector<os::ProcessStat>> EndMembers(Census& census, Traces traces, End
     }
     // Those that fork faster than they are looked at.
     if (killing && !traces.group.empty() && census.Groups()) census.Groups()->Kill(traces.group);
-    if (missed) co_await async::Sleep(kBriefly);
+    if (!first) co_await async::Sleep(kBriefly);
     if (!first) continue;
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now());
     (void)co_await async::WithDeadline(WaitEnd(first.Get()), std::clamp(left, std::chrono::milliseconds(1), kLookAgain),

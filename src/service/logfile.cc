@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/log.h"
 #include "base/text.h"
 #include "base/time_text.h"
 #include "os/files.h"
@@ -192,9 +193,9 @@ Result<StartingLog> StartingLog::Open(const std::string& dir, const std::string&
   log.path_ = path;
   const std::string marker =
       std::string(kMarkerHead) + base::FormatRfc3339(now) + " (pid " + PidField(kPidUnknown) + "\n";
+  // A full disk must not keep a service down, and the marker is only a help for the reader.
   if (auto written = os::WriteAll(log.output_.Get(), marker); !written) {
-    log.Discard();
-    return Fail(written.error().code, "creating log file: " + path + ": " + written.error().what);
+    LogWarn(name + ": marking the start in its log " + path + ": " + written.error().what);
   }
   return log;
 }

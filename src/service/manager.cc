@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <boost/asio/error.hpp>
+#include <boost/system/system_error.hpp>
 #include <utility>
 
 #include "base/log.h"
@@ -75,7 +77,13 @@ Manager::~Manager() {
 Task<Result<std::unique_ptr<Manager>>> Manager::Create(Executor executor, ManagerOptions options, Notifier& notifier) {
   std::vector<config::ServiceConfig> services = std::move(options.services);
   std::unique_ptr<Manager> manager(new Manager(std::make_unique<Impl>(executor, std::move(options), notifier)));
-  if (auto started = co_await manager->impl_->StartUp(std::move(services)); !started) {
+  Result<void> started;
+  try {
+    started = co_await manager->impl_->StartUp(std::move(services));
+  } catch (const std::exception& error) {
+    started = Fail(Errc::kIo, std::string("starting up: ") + error.what());
+  }
+  if (!started) {
     manager->impl_->stopped = true;
     co_return Fail(started.error());
   }
@@ -261,7 +269,15 @@ Task<std::optional<ServiceView>> Manager::View(std::string name) {
 Task<std::optional<ServiceUse>> Manager::Use(std::string name) {
   const auto service = impl_->Find(name);
   if (!service || service->Config().kind != config::ServiceKind::kProcess) co_return std::nullopt;
-  co_return co_await service->Use();
+  try {
+    co_return co_await service->Use();
+  } catch (const boost::system::system_error& error) {
+    if (error.code() == boost::asio::error::operation_aborted) throw;
+    LogWarn(fmt::format("{}: what it takes up is not known: {}", name, error.what()));
+  } catch (const std::exception& error) {
+    LogWarn(fmt::format("{}: what it takes up is not known: {}", name, error.what()));
+  }
+  co_return std::nullopt;
 }
 
 void Manager::NotifyWebhook(const std::string& name, const WebhookInfo& info) {

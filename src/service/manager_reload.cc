@@ -122,8 +122,16 @@ Task<ReloadResult> Manager::Impl::Apply(std::vector<config::ServiceConfig> confi
       result.warnings.push_back(name + ": " + reply.text);
     }
   }
-  co_await AddServices(std::move(added));
-  co_await CleanOrphans();
+  try {
+    co_await AddServices(std::move(added));
+    co_await CleanOrphans();
+  } catch (const std::exception& error) {
+    // Those that are not taken up are new to the next reload too.
+    std::erase_if(result.added, [this](const std::string& name) { return !services.contains(name); });
+    result.warnings.push_back(std::string("new services and removed ones are left for the next reload: ") +
+                              error.what());
+    LogError("reload: " + result.warnings.back());
+  }
   BulkResult begun = co_await StartWanted(result.added);
   result.started = std::move(begun.done);
   for (const auto& [name, why] : begun.failed) result.warnings.push_back(fmt::format("{}: {}", name, why));

@@ -36,8 +36,13 @@ std::vector<LoadedService> LoadStates(const std::string& dir, std::vector<config
   for (config::ServiceConfig& config : configs) {
     LoadedService service{.config = std::move(config)};
     const std::string& name = service.config.name;
-    if (auto loaded = LoadState(dir, name)) {
+    auto loaded = LoadState(dir, name);
+    // A single call that fails (a disk in trouble, no descriptor left for a moment) must not cost a service its record.
+    for (int more = 2; !loaded && loaded.error().code == Errc::kIo && more > 0; --more) loaded = LoadState(dir, name);
+    if (loaded) {
       service.state = std::move(loaded->state);
+    } else if (loaded.error().code == Errc::kIo) {
+      LogError(fmt::format("{}: its state is not known: {}; it is taken as new", name, loaded.error().what));
     } else if (loaded.error().code != Errc::kNotFound) {
       LogWarn(fmt::format("{}: its state is not known: {}", name, loaded.error().what));
       const auto aside = SetAsideCorruptState(dir, name);
@@ -69,7 +74,7 @@ void FindByOutput(const std::string& log_dir, std::vector<BegunStart> begun, Mar
   });
   if (begun.empty()) return;
   constexpr int kStandardOutput = 1;
-  for (const os::ProcessStat& process : os::AllProcesses()) {
+  for (const os::ProcessStat& process : found.view.processes) {
     if (!process.Lives() || process.pid != process.session) continue;
     const std::string output = os::ReadFdTarget(process.pid, kStandardOutput).value_or("");
     for (const BegunStart& start : begun) {
@@ -79,9 +84,12 @@ void FindByOutput(const std::string& log_dir, std::vector<BegunStart> begun, Mar
   }
 }
 
-MarkedProcesses FindInstances(const std::string& state_id, const std::string& log_dir, std::vector<BegunStart> begun) {
+Result<MarkedProcesses> FindInstances(const std::string& state_id, const std::string& log_dir,
+                                      std::vector<BegunStart> begun) {
+  auto view = TakeCensus(state_id);
+  if (!view) return Fail(view.error());
   MarkedProcesses found;
-  found.view = TakeCensus(state_id);
+  found.view = *std::move(view);
   for (const os::ProcessStat& process : found.view.processes) {
     const auto value = found.view.instances.find(process.pid);
     Mark mark;
@@ -94,11 +102,13 @@ MarkedProcesses FindInstances(const std::string& state_id, const std::string& lo
 }
 
 // Processes of the deploy of `name` that began at `began`.
-std::vector<os::ProcessStat> FindDeployLeftovers(const std::string& state_id, const std::string& name,
-                                                 base::WallTime began) {
+Result<std::vector<os::ProcessStat>> FindDeployLeftovers(const std::string& state_id, const std::string& name,
+                                                         base::WallTime began) {
   const std::string mark = InstanceMark(state_id, name, static_cast<std::uint64_t>(began.time_since_epoch().count()));
   std::vector<os::ProcessStat> found;
-  for (const auto& [pid, value] : os::FindByEnviron(kDeployMark, mark)) {
+  const auto marked = os::FindByEnviron(kDeployMark, mark);
+  if (!marked) return Fail(marked.error());
+  for (const auto& [pid, value] : *marked) {
     if (value != mark || pid == os::OwnPid()) continue;
     if (auto stat = os::ReadStat(pid)) found.push_back(*std::move(stat));
   }
@@ -215,8 +225,8 @@ Task<void> Manager::Impl::AddServices(std::vector<config::ServiceConfig> configs
     const Adoption adoption = service->AdoptRecorded();
     LogInfo(fmt::format("{}: {}", name, adoption.text));
     if (interrupted) {
-      service->NoteDeployLeftovers(
-          co_await Pool().Run([state_id, name, began] { return FindDeployLeftovers(state_id, name, began); }));
+      service->NoteDeployLeftovers(co_await LookPatiently(
+          Pool(), [state_id, name, began] { return FindDeployLeftovers(state_id, name, began); }));
     }
     added.push_back(std::move(service));
   }
@@ -224,7 +234,8 @@ Task<void> Manager::Impl::AddServices(std::vector<config::ServiceConfig> configs
   // What was started and not recorded before we died, and what older instances left behind. Once for all services, and
   // whatever their records say: the marks are the truth.
   const std::string log_dir = os::AbsolutePath(context.config.log_dir);
-  auto found = co_await Pool().Run([state_id, log_dir, begun] { return FindInstances(state_id, log_dir, begun); });
+  auto found =
+      co_await LookPatiently(Pool(), [state_id, log_dir, begun] { return FindInstances(state_id, log_dir, begun); });
   for (const auto& service : added) {
     const auto marked = found.instances.find(service->Name());
     if (marked != found.instances.end()) {

@@ -66,6 +66,7 @@
 #include "service/backend.h"
 #include "service/census.h"
 #include "service/health_watch.h"
+#include "service/leftovers.h"
 #include "service/manager.h"
 #include "service/notifier.h"
 #include "service/restart_policy.h"
@@ -111,7 +112,7 @@ enum class Op {
   kStartUp,     ///< at start-up: started if it should be up
   kRenew,       ///< `adopt: false` at start-up: what was found is replaced
   kCure,        ///< unhealthy, and to be restarted for it
-  kFinishStop,  ///< at start-up: a stop that was begun before we died
+  kFinishStop,  ///< a stop that was begun and not ended, by us or the run before
   kReconfigure,
   kRetire,
   kHalt,  ///< stopped because we end; what is wanted stays. Waits for a deploy, which is being cancelled
@@ -223,6 +224,7 @@ class Service {
   Task<void> SettleStart();
   Task<void> EndStep();
   void SawExit(const Exit& exit);
+  Task<std::vector<os::ProcessStat>> EndFound(Traces traces, EndOptions options);
   Task<void> ReportExits();
   void TellGivenUp(const EventDetail& detail);
   Task<std::string> TailOf(std::string log);
@@ -233,6 +235,7 @@ class Service {
   Task<OpResult> Start(Saving saving, By by);
   Task<OpResult> StartUp(Saving saving);
   Task<OpResult> Stop(Saving saving);
+  Task<void> StopAgain();
   Task<OpResult> Restart(Saving saving, By by);
   Task<OpResult> Pull();
   Task<OpResult> Renew();
@@ -310,7 +313,9 @@ class Service {
   Task<Result<void>> BeginStart(std::uint64_t generation);
   Task<void> Probe();
   State Snapshot() const;
+  /// What could not be saved is tried again, from time to time.
   Task<Result<void>> Save(Saving saving);
+  Task<void> SaveAgain();
   /// Saves; a failure is logged and appended to `text`.
   Task<void> SaveOrSay(Saving saving, std::string& text);
   EventDetail CurrentDetail() const;
@@ -330,6 +335,10 @@ class Service {
   /// The backend's last word.
   std::string observed_;
   std::string last_exit_;
+  /// The file does not tell what is, and will be written again.
+  bool unsaved_ = false;
+  /// StopAgain waits.
+  bool stopping_again_ = false;
   async::Mailbox<std::shared_ptr<Request>> ops_;
   /// Begin or Loop runs.
   bool looping_ = false;

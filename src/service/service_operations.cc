@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "async/deadline.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "base/time_text.h"
@@ -106,9 +107,21 @@ Task<OpResult> Service::Stop(Saving saving) {
   if (stopped) last_exit_.clear();
   std::string text = stopped ? "stopped" : "stop failed: " + stopped.error().what;
   co_await SaveOrSay(saving, text);
+  // Who could not be looked for may live on under a service that is to be down, and nobody would hear of him again.
+  const bool unseen = !stopped && stopped.error().code == Errc::kIo && IsProcess() && !closing_;
+  if (unseen && !std::exchange(stopping_again_, true)) side_.Spawn(Name() + ": stopping again", StopAgain());
   if (!stopped) co_return Failed(std::move(text));
   Emit("stopped");
   co_return Done(std::move(text));
+}
+
+Task<void> Service::StopAgain() {
+  constexpr std::chrono::seconds kPause{5};
+  co_await async::Sleep(kPause);
+  stopping_again_ = false;
+  if (state_.desired != Desired::kDown || closing_ || retired_) co_return;
+  LogInfo(Name() + ": stopping what could not be looked for before");
+  Queue(std::make_shared<Request>(context_.executor, Op::kFinishStop));
 }
 
 Task<OpResult> Service::Restart(Saving saving, By by) {

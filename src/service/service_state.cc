@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <boost/asio/error.hpp>
+#include <boost/system/system_error.hpp>
 #include <utility>
 
 #include "async/deadline.h"
@@ -100,12 +102,28 @@ Adoption Service::AdoptMarked(const std::vector<Marked>& marked) {
   return adoption;
 }
 
+// Before anything is started beside it: so it is tried until it can be done.
+Task<std::vector<os::ProcessStat>> Service::EndFound(Traces traces, EndOptions options) {
+  constexpr std::chrono::seconds kRetry{1};
+  while (true) {
+    try {
+      co_return co_await EndMembers(*context_.census, traces, options);
+    } catch (const boost::system::system_error& error) {
+      if (error.code() == boost::asio::error::operation_aborted) throw;
+      LogWarn(fmt::format("{}: ending what is left of an earlier run: {}; trying again", Name(), error.what()));
+    } catch (const std::exception& error) {
+      LogWarn(fmt::format("{}: ending what is left of an earlier run: {}; trying again", Name(), error.what()));
+    }
+    co_await async::Sleep(kRetry);
+  }
+}
+
 Task<void> Service::SettleStart() {
   changing_ = true;
   for (const Traces& traces : leftovers_) {
     LogWarn(fmt::format("{}: ending what is left of an earlier start ({})", Name(), traces.mark));
     const EndOptions options{.signal = config_->stop_signal, .grace = config_->stop_timeout};
-    const auto survivors = co_await EndMembers(*context_.census, traces, options);
+    const auto survivors = co_await EndFound(traces, options);
     if (!survivors.empty()) LogError(fmt::format("{}: did not die: {}", Name(), Describe(survivors)));
   }
   for (const os::ProcessStat& process : deploy_leftovers_) {
@@ -113,8 +131,7 @@ Task<void> Service::SettleStart() {
     if (!now || !now->Lives() || now->start_ticks != process.start_ticks) continue;
     LogWarn(fmt::format("{}: ending what is left of the interrupted deploy: {}", Name(), Describe({process})));
     // The process bears the deploy's mark now, so its session is the deploy's.
-    const auto survivors =
-        co_await EndMembers(*context_.census, {.pgid = process.session}, {.grace = kDeployLeftoverGrace});
+    const auto survivors = co_await EndFound({.pgid = process.session}, {.grace = kDeployLeftoverGrace});
     if (!survivors.empty()) LogError(fmt::format("{}: did not die: {}", Name(), Describe(survivors)));
   }
   if (interrupted_) co_await EndStep();
@@ -173,7 +190,7 @@ Task<void> Service::EndStep() {
   if (leader && leader->start_ticks != state_.step_process->start_ticks) co_return;
   if (os::LivingGroup(session).empty()) co_return;
   LogWarn(fmt::format("{}: ending the step of the interrupted deploy (session {})", Name(), session));
-  const auto survivors = co_await EndMembers(*context_.census, {.pgid = session}, {.grace = kDeployLeftoverGrace});
+  const auto survivors = co_await EndFound({.pgid = session}, {.grace = kDeployLeftoverGrace});
   if (!survivors.empty()) LogError(fmt::format("{}: did not die: {}", Name(), Describe(survivors)));
 }
 
@@ -211,7 +228,30 @@ State Service::Snapshot() const {
 Task<Result<void>> Service::Save(Saving saving) {
   co_await Probe();
   const os::Sync sync = saving == Saving::kSynced ? os::Sync::kData : os::Sync::kNone;
-  co_return co_await writer_.Write(Snapshot(), sync);
+  auto saved = co_await writer_.Write(Snapshot(), sync);
+  if (saved) {
+    unsaved_ = false;
+  } else if (!closing_ && !std::exchange(unsaved_, true)) {
+    side_.Spawn(Name() + ": saving again", SaveAgain());
+  }
+  co_return saved;
+}
+
+// Until what is on disk is true again, whatever kept it from being saved.
+Task<void> Service::SaveAgain() {
+  constexpr std::chrono::milliseconds kFirstWait{1000};
+  constexpr std::chrono::milliseconds kLongestWait{60'000};
+  auto wait = kFirstWait;
+  while (true) {
+    co_await async::Sleep(wait);
+    wait = std::min(wait * 2, kLongestWait);
+    if (!unsaved_) co_return;
+    co_await Probe();
+    if (!co_await writer_.Write(Snapshot(), os::Sync::kData)) continue;
+    LogInfo(Name() + ": its state is saved now");
+    unsaved_ = false;
+    co_return;
+  }
 }
 
 Task<void> Service::SaveOrSay(Saving saving, std::string& text) {

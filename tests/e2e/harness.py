@@ -113,14 +113,15 @@ class Home:
 
 
 class Program:
-    """The program with its console on a pipe."""
+    """The program with its console on a pipe; `wrapper` is a command that runs it, such as strace."""
 
     # What the sanitizer keeps of freed memory would count as the program's.
     SANITIZER = {"ASAN_OPTIONS": "quarantine_size_mb=16:" + os.environ.get("ASAN_OPTIONS", "")}
 
-    def __init__(self, home, *arguments, environment=None, interactive=True, binary=None):
+    def __init__(self, home, *arguments, environment=None, interactive=True, binary=None, wrapper=()):
         self.home = home
-        command = [str(binary or BINARY), "--config", str(home.path / "config.yaml"), "--env", str(home.path / ".env")]
+        command = [*wrapper, str(binary or BINARY), "--config", str(home.path / "config.yaml"),
+                   "--env", str(home.path / ".env")]
         if interactive:
             command.append("--interactive")
         self.stderr_path = home.path / f"stderr-{time.monotonic_ns()}"

@@ -53,6 +53,8 @@ class ProcessBackend final : public Backend {
   bool Alive() const;
   Result<std::vector<std::string>> Argv() const;
   Task<Result<void>> EndLeftovers(std::shared_ptr<Instance> instance);
+  Task<Result<Change>> StartNew();
+  Task<Result<Change>> StopWhole();
   Task<Result<Change>> StopLiving(std::shared_ptr<Instance> instance);
   Task<os::ServiceGroup> PrepareGroup();
   Task<Result<void>> EmptyGroup();

@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 
+#include <future>
 #include <string>
 #include <vector>
 
@@ -47,6 +48,14 @@ Task<void> WaitForever(Event& event, bool& unwound) {
     ~Flag() { flag = true; }
   } flag{unwound};
   co_await event.Wait();
+}
+
+Task<void> HoldUp(WorkerPool& pool, std::shared_future<void> open, Event& done) {
+  co_await pool.Run([open = std::move(open)] {
+    open.wait();
+    return true;
+  });
+  done.Set();
 }
 
 Task<void> Throw() {
@@ -140,6 +149,19 @@ TEST_CASE("WorkerPool brings values and exceptions back to the loop") {
   WorkerPool pool(2);
   CHECK(RunTask(loop, pool.Run([] { return std::string("done"); })) == "done");
   CHECK_THROWS_WITH(static_cast<void>(RunTask(loop, pool.Run([]() -> int { throw std::runtime_error("no"); }))), "no");
+}
+
+TEST_CASE("a worker that is held up holds up nobody else") {
+  boost::asio::io_context loop(1);
+  WorkerPool pool(2);
+  std::promise<void> gate;
+  Event done(loop.get_executor());
+  Spawn(loop.get_executor(), "held up", HoldUp(pool, gate.get_future().share(), done));
+  for (int i = 0; i < 5; ++i) CHECK(RunTask(loop, pool.Run([i] { return i; })) == i);
+  CHECK_FALSE(done.IsSet());
+  gate.set_value();
+  RunTask(loop, WaitBounded(done));
+  CHECK(done.IsSet());
 }
 
 TEST_CASE("Backoff grows to its cap, keeps its floor and starts anew after Reset") {

@@ -1,5 +1,6 @@
 #include "os/proc_info.h"
 
+#include <sys/resource.h>
 #include <sys/syscall.h>
 
 #include <algorithm>
@@ -193,16 +194,30 @@ TEST_CASE("FindByEnviron finds the marked processes, their heirs too, and nobody
   const TestChild near({"/bin/sleep", "600"}, "", {mark + "_LONGER=dir/api/7"});
   const pid_t heir = marked.PrintedPid();
   const std::map<pid_t, std::string> expected = {{marked.Pid(), "dir/api/7"}, {heir, "dir/api/7"}};
-  CHECK(Eventually([&] { return FindByEnviron(mark, "dir/") == expected; }));
-  CHECK(Eventually([&] { return FindByEnviron(mark, "").size() == 3; }));
-  CHECK(FindByEnviron(mark, "dir/api/8").empty());
+  CHECK(Eventually([&] { return FindByEnviron(mark, "dir/").value() == expected; }));
+  CHECK(Eventually([&] { return FindByEnviron(mark, "").value().size() == 3; }));
+  CHECK(FindByEnviron(mark, "dir/api/8").value().empty());
   CHECK(ReadEnviron(marked.Pid(), "A") == "1");
   CHECK(ReadEnviron(marked.Pid(), "B") == std::nullopt);
   CHECK(ReadEnviron(0, "PATH") == std::nullopt);
 }
 
 TEST_CASE("AllProcesses holds ourselves") {
-  const auto processes = AllProcesses();
+  const auto processes = AllProcesses().value();
   CHECK(std::ranges::count(Pids(processes), ::getpid()) == 1);
   CHECK(processes.size() > 1);
+}
+
+TEST_CASE("who cannot be looked at is not taken for gone") {
+  rlimit limit{};
+  REQUIRE(::getrlimit(RLIMIT_NOFILE, &limit) == 0);
+  rlimit none = limit;
+  none.rlim_cur = 0;
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &none) == 0);
+  const auto processes = AllProcesses();
+  const auto marked = FindByEnviron("PATH", "");
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &limit) == 0);
+  REQUIRE_FALSE(processes.has_value());
+  CHECK(processes.error().what == "looking at the processes of this machine: too many open files");
+  CHECK_FALSE(marked.has_value());
 }

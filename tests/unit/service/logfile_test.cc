@@ -2,9 +2,11 @@
 
 #include <doctest/doctest.h>
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <csignal>
 #include <filesystem>
 #include <random>
 #include <set>
@@ -175,6 +177,22 @@ TEST_CASE("FindNewestLog") {
   CHECK(FindNewestLog(dir.Path(), "web") == dir / "web.2.log");
   MakeFile(dir / "web.starting-8.log", 5);
   CHECK(FindNewestLog(dir.Path(), "web") == dir / "web.starting-8.log");
+}
+
+TEST_CASE("a log that cannot be written to does not keep a service from starting") {
+  const TempDir dir;
+  const auto before = std::signal(SIGXFSZ, SIG_IGN);
+  rlimit limit{};
+  REQUIRE(::getrlimit(RLIMIT_FSIZE, &limit) == 0);
+  rlimit none = limit;
+  none.rlim_cur = 0;
+  REQUIRE(::setrlimit(RLIMIT_FSIZE, &none) == 0);
+  auto log = StartingLog::Open(dir.Path(), "web", 1, kNow);
+  REQUIRE(::setrlimit(RLIMIT_FSIZE, &limit) == 0);
+  std::signal(SIGXFSZ, before);
+  REQUIRE(log.has_value());
+  CHECK(log->OutputFd() >= 0);
+  CHECK(log->Finish(12).value_or("") == dir / "web.12.log");
 }
 
 TEST_CASE("the start marker stands before any output, and the pid is put into it in place") {

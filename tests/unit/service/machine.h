@@ -55,7 +55,8 @@ inline config::ServiceConfig Sleeper(std::string name) {
 inline void KillMarked(const std::string& state_id) {
   if (state_id.empty()) return;
   for (const auto name : {service::kInstanceMark, service::kDeployMark}) {
-    for (const auto& [pid, mark] : os::FindByEnviron(name, state_id + "/")) {
+    const auto marked = os::FindByEnviron(name, state_id + "/").value();
+    for (const auto& [pid, mark] : marked) {
       const auto pidfd = os::OpenPidfd(pid);
       if (pidfd) static_cast<void>(os::SignalPidfd(pidfd->Get(), SIGKILL));
     }
@@ -158,7 +159,8 @@ class Machine {
   /// The living processes that bear a mark of service `name`.
   std::vector<pid_t> Marked(const std::string& name) const {
     std::vector<pid_t> pids;
-    for (const auto& [pid, mark] : os::FindByEnviron(service::kInstanceMark, StateId() + "/" + name + "/")) {
+    const auto marked = os::FindByEnviron(service::kInstanceMark, StateId() + "/" + name + "/").value();
+    for (const auto& [pid, mark] : marked) {
       pids.push_back(pid);
     }
     return pids;

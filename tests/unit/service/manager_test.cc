@@ -253,7 +253,7 @@ TEST_CASE("many are started in one go, each with one instance and one file") {
   machine.Start(services);
   CHECK(machine.Run(machine.manager->CountRunning()) == std::pair<std::size_t, std::size_t>(60, 60));
   CHECK(machine.Run(machine.manager->StopAll()).done.size() == 60);
-  CHECK(os::FindByEnviron(kInstanceMark, machine.StateId() + "/").empty());
+  CHECK(os::FindByEnviron(kInstanceMark, machine.StateId() + "/").value().empty());
 }
 
 }  // namespace shipmate::service

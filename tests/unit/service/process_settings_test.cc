@@ -183,7 +183,7 @@ TEST_CASE("settings: a start that fails says why, leaves no process, no log file
   CHECK(*bench.Run(bench.backend->Status()) == "stopped");
   CHECK(bench.backend->Pid() == 0);
   CHECK(bench.LogFiles().empty());
-  CHECK(TakeCensus(bench.id).instances.empty());
+  CHECK(TakeCensus(bench.id).value().instances.empty());
   CHECK_FALSE(bench.NextExit(std::chrono::milliseconds(200)).has_value());
   CHECK(bench.Stop() == "already");
 
@@ -224,7 +224,7 @@ TEST_CASE("stop: who left the session by setsid is found by its mark, without co
     REQUIRE(Lives(stray));
     CHECK(bench.Stop() == "done");
     CHECK_FALSE(Lives(stray));
-    CHECK(TakeCensus(bench.id).instances.empty());
+    CHECK(TakeCensus(bench.id).value().instances.empty());
   }
 }
 

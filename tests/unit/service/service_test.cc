@@ -73,6 +73,18 @@ TEST_CASE("idle, not running: start, stop, restart, exit status") {
   CHECK(desk.notifier.Summaries() == Words{"web started", "web stopped", "web restarted"});
 }
 
+TEST_CASE("a state that could not be saved is saved when that is possible again") {
+  Desk desk;
+  const std::string away = desk.dir / "away";
+  std::filesystem::rename(desk.config.state_dir, away);
+  CHECK(desk.Op("stop").starts_with("already stopped (state could not be saved: "));
+  CHECK(desk.Op("start").starts_with("started (state could not be saved: "));
+  std::filesystem::rename(away, desk.config.state_dir);
+  REQUIRE(desk.Until([&] { return std::filesystem::exists(desk.config.state_dir + "/web.json"); }));
+  CHECK(desk.Saved("web").desired == Desired::kUp);
+  CHECK(desk.Saved("web").status == "running");
+}
+
 TEST_CASE("what a person wants is kept when it fails, and only the failed starts are announced") {
   Desk desk;
   desk.Fake().failure = Error{Errc::kSpawn, "starting process: no such file"};
