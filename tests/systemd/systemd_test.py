@@ -135,6 +135,9 @@ def own_cgroups(name):
         for stale in parent.glob('shipmate-systemd-*'):
             if not pathlib.Path('/proc', stale.name.rpartition('-')[2]).exists():
                 remove_cgroup(stale, 0)
+        # A hierarchy may be mounted in more than one place.
+        if (parent / name).exists():
+            continue
         (parent / name).mkdir()
         made.append(parent / name)
     return made
@@ -439,6 +442,81 @@ class AsUnit(OnMachine):
         self.wait_told('back online')
         self.wait(lambda: self.property('ActiveState') == 'active', 'the next one')
         self.assertNotEqual(self.property('MainPID'), main)
+        self.check_web_untouched()
+
+    def add_units(self, units):
+        """Services for units, taken up by a reload; gone after the test."""
+        for name, keys in units.items():
+            self.sh(f"printf '{keys}\\n' >/etc/shipmate/services/{name}.yaml")
+        paths = ' '.join(f'/etc/shipmate/services/{name}.yaml' for name in units)
+        self.addCleanup(self.sh, f'rm {paths}; systemctl reload shipmate')
+        self.sh('systemctl reload shipmate')
+        self.wait_told(f'reload: 0 changed, {len(units)} new, 0 removed')
+
+    def ask(self, line, answer):
+        """Types `line` until a match of `answer` stands in the journal, since a console has no promise of when."""
+        def told():
+            self.sh(f'echo {line} >/run/talk')
+            return re.search(answer, self.journal())
+        return self.wait(told, f'{answer!r} after {line!r}')
+
+    def test_units_that_fail_are_masked_or_unknown(self):
+        self.sh('ln -sf /dev/null /etc/systemd/system/shipmate-masked.service; systemctl daemon-reload')
+        self.addCleanup(self.sh, 'rm -f /tmp/fall /etc/systemd/system/shipmate-masked.service; systemctl daemon-reload')
+        self.add_units({'faller': 'service_name: shipmate-faller', 'masked': 'service_name: shipmate-masked',
+                        'nobody': 'service_name: shipmate-nobody', 'broken': 'service_name: shipmate-missing'})
+        self.sh('echo start faller >/run/talk')
+        self.wait_told('faller: started')
+        self.sh('touch /tmp/fall')
+        self.wait_told('faller: exited with status 3')
+        self.ask('status faller', r'faller: failed|faller failed')
+        self.ask('start broken', r'broken: .*Job for shipmate-missing\.service failed')
+        self.ask('status broken', r'broken:? failed')
+        self.ask('start masked', r'masked: .*is masked')
+        self.ask('status masked', r'masked:? masked')
+        for line in ('start nobody', 'stop nobody', 'restart nobody', 'status nobody'):
+            self.ask(line, r'nobody.*(does not exist; check service_name|Unit shipmate-nobody\.service not found)')
+        # The others are told of all the same.
+        self.ask('status', r'(?s)talker.*running')
+        self.check_web_untouched()
+
+    def test_a_unit_of_a_user(self):
+        self.sh("mkdir -p -m 700 /run/user/0 && mkdir -p /etc/systemd/user && cp /etc/systemd/system/shipmate-talker.service "
+                '/etc/systemd/user/mine.service && '
+                'systemd-run --unit manager -p Delegate=yes -p Type=notify -E XDG_RUNTIME_DIR=/run/user/0 -E HOME=/tmp '
+                '/lib/systemd/systemd --user')
+        self.addCleanup(self.sh, 'systemctl stop manager')
+        self.sh("printf '[Service]\\nEnvironment=XDG_RUNTIME_DIR=/run/user/0\\n' "
+                '>/etc/systemd/system/shipmate.service.d/user.conf; systemctl daemon-reload; systemctl restart shipmate')
+        self.addCleanup(self.sh, 'rm /etc/systemd/system/shipmate.service.d/user.conf; systemctl daemon-reload')
+        self.add_units({'mine': 'service_name: mine\\nuser_service: true'})
+        self.sh('echo start mine >/run/talk')
+        self.wait_told('mine: started')
+        of_user = 'XDG_RUNTIME_DIR=/run/user/0 systemctl --user'
+        self.assertEqual(self.sh(f'{of_user} is-active mine'), 'active')
+        self.ask('status mine', r'mine:? running')
+        self.sh(f'{of_user} kill -s KILL mine')
+        self.wait_told('mine: killed by SIGKILL')
+        self.sh('echo restart mine >/run/talk')
+        self.wait_told('mine: restarted')
+        self.sh('echo stop mine >/run/talk')
+        self.wait_told('mine: stopped')
+        self.assertEqual(self.sh(f'{of_user} is-active mine || true'), 'inactive')
+
+    def test_killed_while_a_service_has_a_limit(self):
+        group = self.sh("echo /sys/fs/cgroup$(sed -n s/^0:://p /proc/$(systemctl show -P MainPID shipmate)/cgroup)")
+        if not re.search(r'\bpids\b', self.sh(f'cat {group}/cgroup.controllers 2>/dev/null || true')):
+            self.skipTest('this machine gives no controllers to the control groups of units')
+        self.sh("printf 'process: {cmd: exec sleep 200000}\\nlimits: {processes: 50}\\n' "
+                '>/etc/shipmate/services/bounded.yaml; systemctl reload shipmate')
+        self.addCleanup(self.sh, 'rm /etc/shipmate/services/bounded.yaml; systemctl reload shipmate')
+        self.wait_told('bounded: started')
+        self.assertEqual(self.sh(f'cat {group}/shipmate-*/bounded/pids.max'), '50')
+        main = self.property('MainPID')
+        self.sh(f'kill -9 {main}')
+        self.wait(lambda: self.property('ActiveState') == 'active' and self.property('MainPID') != main, 'the next one')
+        self.assertNotIn('219/CGROUP', self.journal())
+        self.assertEqual(self.sh(f'cat {group}/shipmate-*/bounded/pids.max'), '50')
         self.check_web_untouched()
 
     def test_it_warns_of_a_unit_that_ends_services(self):
