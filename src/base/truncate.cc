@@ -19,22 +19,25 @@ constexpr int kRounds = 4;
 }  // namespace
 
 std::string TruncateTailToRuneBudget(std::string_view text, long budget) {
+  return TruncateTailToRuneBudget(text, budget, 0);
+}
+
+std::string TruncateTailToRuneBudget(std::string_view text, long budget, std::size_t before) {
   if (budget <= 0) return "";
   const auto limit = static_cast<std::size_t>(budget);
-  const std::size_t total = RuneCount(text);
-  if (total <= limit) return RepairUtf8(text);
+  if (before == 0 && RuneCount(text) <= limit) return RepairUtf8(text);
 
-  std::string marker = Marker(text.size() - LastRunes(text, limit).size());
+  std::string marker = Marker(before + text.size() - LastRunes(text, limit).size());
   for (int round = 0; round < kRounds; ++round) {
     if (marker.size() >= limit) return RepairUtf8(LastRunes(text, limit));
     const std::string_view kept = LastRunes(text, limit - marker.size());
-    std::string exact = Marker(text.size() - kept.size());
+    std::string exact = Marker(before + text.size() - kept.size());
     if (exact.size() == marker.size()) return exact + RepairUtf8(kept);
     marker = std::move(exact);
   }
   // Lengths that swing between two values: the longer marker leaves one code point less, and its count is exact.
   const std::string_view kept = LastRunes(text, limit > marker.size() + 1 ? limit - marker.size() - 1 : 0);
-  return Marker(text.size() - kept.size()) + RepairUtf8(kept);
+  return Marker(before + text.size() - kept.size()) + RepairUtf8(kept);
 }
 
 }  // namespace shipmate::base

@@ -3,6 +3,7 @@
 // Cutting long output down to a platform's message limit. The end is kept: in a log or a failed step, that is where
 // the reason stands.
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 
@@ -14,6 +15,8 @@ namespace shipmate::base {
 /// for a budget of zero or less. Never splits a code point. Invalid bytes are first replaced by U+FFFD (each counts as
 /// one code point and as one omitted byte), so the result is always valid UTF-8.
 std::string TruncateTailToRuneBudget(std::string_view text, long budget);
+/// The same for the end of a longer text, of which `before` bytes are gone already: they are counted as omitted.
+std::string TruncateTailToRuneBudget(std::string_view text, long budget, std::size_t before);
 
 }  // namespace shipmate::base
 

@@ -64,12 +64,24 @@ std::size_t EscapeLength(std::string_view text) {
   return at < text.size() && text[at] >= 0x30 && text[at] <= 0x7E ? at + 1 : at;
 }
 
+// Length of what needs no look: printable ASCII and line ends.
+std::size_t PlainRun(std::string_view text) {
+  std::size_t at = 0;
+  while (at < text.size() && ((text[at] >= 0x20 && text[at] <= 0x7E) || text[at] == '\n')) ++at;
+  return at;
+}
+
 }  // namespace
 
 std::string CleanBlock(std::string_view output) {
   std::string clean;
   clean.reserve(output.size());
   while (!output.empty()) {
+    if (const std::size_t plain = PlainRun(output); plain > 0) {
+      clean.append(output.substr(0, plain));
+      output.remove_prefix(plain);
+      continue;
+    }
     const base::Rune rune = base::DecodeRune(output);
     std::size_t length = rune.length;
     if (!rune.valid) {

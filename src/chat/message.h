@@ -33,6 +33,8 @@ class Text {
   Text& Code(std::string text) { return Add({Span::Style::kCode, std::move(text), {}}); }
   Text& Link(std::string text, std::string url) { return Add({Span::Style::kLink, std::move(text), std::move(url)}); }
 
+  Text& Append(const Span& span) { return Add(span); }
+
   const std::vector<Span>& Spans() const { return spans_; }
   bool Empty() const { return spans_.empty(); }
   /// The spans' texts alone, for logs and tests.
@@ -47,20 +49,47 @@ class Text {
   std::vector<Span> spans_;
 };
 
+/// "pid: 12"
+struct Field {
+  std::string name;
+  Text value;
+  bool operator==(const Field&) const = default;
+};
+
+/// Rows of cells, shown in columns on a screen of 40 characters. The first row is the heading.
+struct Table {
+  std::vector<std::vector<std::string>> rows;
+  bool operator==(const Table&) const = default;
+};
+
+/// Something a person can do about the message: a button where there are any, else the command to type.
+struct Button {
+  std::string label;
+  /// As it is typed, with its prefix.
+  std::string command;
+  bool operator==(const Button&) const = default;
+};
+
 struct Message {
   Text headline;
-  /// Below the headline, one line each; beyond the limit the last ones are left out, with a count.
-  std::vector<Text> lines;
+  /// Below the headline, one line each.
+  std::vector<Field> fields = {};
+  /// One line each; beyond the limit the last ones are left out, with a count.
+  std::vector<Text> lines = {};
+  /// Its last rows are left out where it does not fit, with a count.
+  Table table = {};
   /// A fenced block at the end (log tail, output): its end is kept when it does not fit.
-  std::optional<std::string> code;
+  std::optional<std::string> code = std::nullopt;
   /// When `code` does not fit, the whole of it goes along as a file of this name, where the platform takes files;
   /// empty: it does not.
-  std::string code_file;
+  std::string code_file = {};
+  /// The last line, kept before anything above it but the headline.
+  std::vector<Button> buttons = {};
 
   enum class Tone { kNews, kFailure };
   Tone tone = Tone::kNews;
   /// Messages of one edit key are one post in a channel: each is the new text of that post.
-  std::string edit_key;
+  std::string edit_key = {};
   /// A passing state is worth saying only by an edit, and only until the next one.
   enum class Stage { kLasting, kPassing };
   Stage stage = Stage::kLasting;

@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "base/truncate.h"
 #include "chat/clean.h"
+#include "chat/table.h"
 
 namespace shipmate::chat {
 
@@ -18,6 +19,19 @@ constexpr std::string_view kDots = "...";
 constexpr std::size_t kLongestUrl = 500;
 // Less of a cut line than this tells nothing.
 constexpr std::size_t kShortestPiece = 20;
+
+constexpr std::size_t kBytesOfRune = 4;
+constexpr std::size_t kBlockFactor = 8;
+
+// A block that is escaped, and how many bytes before it are gone already.
+struct Block {
+  std::string text;
+  std::size_t before = 0;
+};
+
+std::string MoreLine(std::size_t count) {
+  return fmt::format("... and {} more", count);
+}
 
 class Writer {
  public:
@@ -52,22 +66,70 @@ class Writer {
 
   // The end of the block as a file.
   std::string File(std::string_view code) const {
-    const std::string text = Mask(CleanBlock(code));
+    const std::size_t before = code.size() > 2 * kFileLimit ? code.size() - 2 * kFileLimit : 0;
+    const std::string text = Mask(CleanBlock(code.substr(before)));
     if (text.size() <= kFileLimit) return text;
     std::size_t start = text.size() - kFileLimit;
     while (start < text.size() && (static_cast<unsigned char>(text[start]) & 0xC0U) == 0x80U) ++start;
     return text.substr(start);
   }
 
-  std::string BlockText(std::string_view code) const { return dialect_.EscapeForBlock(Mask(CleanBlock(code))); }
+  // What is far more than any message holds is not even looked at: a program may have printed megabytes.
+  Block BlockText(std::string_view code) const {
+    const std::size_t most = kBytesOfRune * kBlockFactor * dialect_.MessageLimit();
+    std::size_t start = 0;
+    if (code.size() > most) {
+      // A whole line, so that nothing is cut that is known by its start.
+      start = code.find('\n', code.size() - most);
+      start = start == std::string_view::npos ? code.size() - most : start + 1;
+      while (start < code.size() && (static_cast<unsigned char>(code[start]) & 0xC0U) == 0x80U) ++start;
+    }
+    return {.text = dialect_.EscapeForBlock(Mask(CleanBlock(code.substr(start)))), .before = start};
+  }
 
-  // The end of the escaped `text` in a fence, all within `budget` code points; "" where not even a fence fits. How long
-  // a fence is may depend on what it holds.
-  std::string BlockWithin(const std::string& text, std::size_t budget) const {
+  // The first rows of the table in a fence, within `budget` code points; "" where the heading and one row do not fit.
+  std::string TableWithin(const Table& table, std::size_t budget) const {
+    std::vector<std::vector<std::string>> rows = table.rows;
+    for (auto& row : rows) {
+      for (std::string& cell : row) cell = Mask(cell);
+    }
+    const std::vector<std::string> lines = TableLines(rows);
+    std::string best;
+    std::string text;
+    for (std::size_t i = 0; i < lines.size(); ++i) {
+      text += (i == 0 ? "" : "\n") + dialect_.EscapeForBlock(lines[i]);
+      const std::size_t more = lines.size() - i - 1;
+      std::string block = dialect_.Fence(more == 0 ? text : text + "\n" + MoreLine(more));
+      const bool fits = base::RuneCount(block) <= budget;
+      if (fits && (i > 0 || more == 0)) best = std::move(block);
+      // A longer text does not fit either, unless it is the last count that goes.
+      if (!fits && base::RuneCount(text) > budget) break;
+    }
+    return best;
+  }
+
+  std::string ButtonLine(const std::vector<Button>& buttons) const {
+    std::string line;
+    for (const Button& button : buttons) {
+      line += (line.empty() ? "" : dialect_.Escape(", ")) + dialect_.Escape(base::EscapeControls(button.label) + ": ") +
+              dialect_.Code(base::EscapeControls(button.command));
+    }
+    return line;
+  }
+
+  // The end of the escaped text in a fence, all within `budget` code points; "" where not even a fence fits. How long a
+  // fence is may depend on what it holds.
+  std::string BlockWithin(const Block& whole, std::size_t budget) const {
     const std::size_t fence = base::RuneCount(dialect_.Fence(""));
     if (budget <= fence) return "";
     std::size_t low = 0;
     std::size_t high = budget - fence;
+    if (whole.before == 0 && base::RuneCount(whole.text) <= high) {
+      if (std::string all = dialect_.Fence(whole.text); base::RuneCount(all) <= budget) return all;
+    }
+    // Nothing further back can be shown.
+    Block text{.text = std::string(base::LastRunes(whole.text, high)), .before = whole.before};
+    text.before += whole.text.size() - text.text.size();
     std::string block = Fenced(text, high);
     if (base::RuneCount(block) <= budget) return block;
     block.clear();
@@ -147,17 +209,13 @@ class Writer {
     return first;
   }
 
-  std::string Fenced(const std::string& text, std::size_t budget) const {
-    return dialect_.Fence(base::TruncateTailToRuneBudget(text, static_cast<long>(budget)));
+  std::string Fenced(const Block& block, std::size_t budget) const {
+    return dialect_.Fence(base::TruncateTailToRuneBudget(block.text, static_cast<long>(budget), block.before));
   }
 
   const Dialect& dialect_;
   const base::Masker* masker_;
 };
-
-std::string MoreLine(std::size_t count) {
-  return fmt::format("... and {} more", count);
-}
 
 // As many of `lines` as fit into `budget`, line ends counted, with a count of those that do not.
 std::vector<std::string> LinesWithin(const Writer& writer, const std::vector<Text>& lines, std::size_t budget) {
@@ -188,14 +246,23 @@ std::vector<std::string> LinesWithin(const Writer& writer, const std::vector<Tex
   return kept;
 }
 
+Text WithName(const Field& field) {
+  Text line;
+  line.Bold(field.name + ":").Plain(" ");
+  for (const Span& span : field.value.Spans()) line.Append(span);
+  return line;
+}
+
 }  // namespace
 
 Rendered RenderAll(const Message& message, const Dialect& dialect, const base::Masker* masker) {
   const Writer writer(dialect, masker);
   const std::size_t limit = dialect.MessageLimit();
-  const std::string code = message.code ? writer.BlockText(*message.code) : "";
+  const Block code = message.code ? writer.BlockText(*message.code) : Block();
+  std::vector<Text> lines;
+  for (const Field& field : message.fields) lines.push_back(WithName(field));
+  lines.insert(lines.end(), message.lines.begin(), message.lines.end());
 
-  const bool alone = message.lines.empty() && code.empty();
   std::vector<std::string> parts;
   std::size_t used = 0;
   const auto add = [&parts, &used](std::string part) {
@@ -203,18 +270,33 @@ Rendered RenderAll(const Message& message, const Dialect& dialect, const base::M
     used += base::RuneCount(part) + (parts.empty() ? 0 : 1);
     parts.push_back(std::move(part));
   };
+  // What a later part may count on, where the earlier ones would take all.
+  const auto reserve = [limit](std::size_t wanted) { return std::min(wanted, limit / 3); };
+
+  std::string buttons = writer.ButtonLine(message.buttons);
+  if (base::RuneCount(buttons) + 1 > limit / 4) buttons.clear();
+  const std::size_t for_buttons = buttons.empty() ? 0 : base::RuneCount(buttons) + 1;
+  const std::size_t block = code.text.empty() ? 0 : base::RuneCount(dialect.Fence(code.text)) + 1;
+  const std::string whole_table = message.table.rows.empty() ? "" : writer.TableWithin(message.table, limit);
+  const std::size_t table = whole_table.empty() ? 0 : base::RuneCount(whole_table) + 1;
+  const std::size_t end = limit - for_buttons;
 
   Rendered rendered;
+  const bool alone = lines.empty() && block + table + for_buttons == 0;
   add(writer.LineWithin(message.headline, alone ? limit : limit / 2));
-  const std::size_t block = code.empty() ? 0 : base::RuneCount(dialect.Fence(code)) + 1;
-  const std::size_t kept_for_block = std::min(block, limit / 3);
-  if (limit > used + kept_for_block) {
-    for (std::string& line : LinesWithin(writer, message.lines, limit - used - kept_for_block)) add(std::move(line));
+  const std::size_t for_blocks = reserve(block) + reserve(table);
+  if (end > used + for_blocks) {
+    for (std::string& line : LinesWithin(writer, lines, end - used - for_blocks)) add(std::move(line));
   }
-  const std::size_t gap = parts.empty() ? 0 : 1;
-  const std::size_t room = limit > used + gap ? limit - used - gap : 0;
-  if (!code.empty() && room > 0) add(writer.BlockWithin(code, room));
-  if (!message.code_file.empty() && block > room + 1) {
+  const auto room = [&] {
+    const std::size_t taken = used + (parts.empty() ? 0 : 1);
+    return end > taken ? end - taken : 0;
+  };
+  if (table > 0 && room() > reserve(block)) add(writer.TableWithin(message.table, room() - reserve(block)));
+  const bool cut = code.before > 0 || block > room() + 1;
+  if (block > 0 && room() > 0) add(writer.BlockWithin(code, room()));
+  add(std::move(buttons));
+  if (cut && !message.code_file.empty()) {
     rendered.files.push_back({.name = message.code_file, .bytes = writer.File(*message.code)});
   }
   rendered.text = fmt::format("{}", fmt::join(parts, "\n"));

@@ -19,10 +19,10 @@ struct Rendered {
   std::vector<Attachment> files;
 };
 
-/// The text of `message` in `dialect`: valid UTF-8, at most MessageLimit code points, and at most one fenced block.
-/// Secrets known to `masker` (none when null) are masked first, then everything is escaped, and only then cut, so that
-/// no cut can undo an escape. What gives way, in this order: the start of the block (with a count of what is left out),
-/// the last lines ("... and 12 more"), the end of the headline ("...").
+/// The text of `message` in `dialect`: valid UTF-8, at most MessageLimit code points, one fence around the table and
+/// one around the code. Secrets are masked by `masker` (not when null) first, then everything is escaped, and only then
+/// cut, so that no cut can undo an escape. What gives way, in this order: the start of the code (with a count of the
+/// bytes left out), the last rows of the table and the last lines ("... and 12 more"), the end of the headline ("...").
 std::string Render(const Message& message, const Dialect& dialect, const base::Masker* masker = nullptr);
 /// The same, and where the block was cut and has a name for it (Message::code_file), the whole of it as a file: cleaned
 /// and masked, too, and cut at its start to kFileLimit bytes.

@@ -49,6 +49,13 @@ TEST_CASE("TruncateTailToRuneBudget keeps the end, not the head") {
   CHECK(RuneCount(cut) == 200);
 }
 
+TEST_CASE("what was cut before is counted, too") {
+  const std::string text = TruncateTailToRuneBudget(std::string(100, 'x'), 60, 1000);
+  CHECK(text == "... (truncated, 1084 earlier bytes omitted)\n" + std::string(16, 'x'));
+  CHECK(TruncateTailToRuneBudget("short", 60, 7) == "... (truncated, 7 earlier bytes omitted)\nshort");
+  CHECK(TruncateTailToRuneBudget("short", 60, 0) == "short");
+}
+
 TEST_CASE("TruncateTailToRuneBudget on random bytes: valid, within budget, contiguous end, exact count") {
   std::mt19937 random(20261125);
   const std::string pieces[] = {"a", "é", "世", "😀", "\xff", "\xe4\xb8", "\n", "`"};

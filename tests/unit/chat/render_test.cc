@@ -239,5 +239,119 @@ TEST_CASE("whatever is said, it is valid, within the limit, and in one fence") {
   }
 }
 
+TEST_CASE("fields, a table and what to do about it") {
+  Message message;
+  message.headline.Bold("api");
+  message.fields = {{.name = "pid", .value = Text("12")}, {.name = "commit", .value = Text().Code("abc123")}};
+  message.lines.emplace_back("a line");
+  message.table.rows = {{"name", "state"}, {"api", "running"}, {"a_b", "stopped"}};
+  message.code = "the end";
+  message.buttons = {{.label = "Confirm", .command = "!confirm api"}, {.label = "Decline", .command = "!decline api"}};
+  CHECK(Render(message, JoinerDialect()) ==
+        "**api**\n**pid:** 12\n**commit:** `abc123`\na line\n```\nname  state\napi   running\na_b   stopped\n```\n"
+        "```\nthe end\n```\nConfirm: `!confirm api`, Decline: `!decline api`");
+}
+
+TEST_CASE("secrets leave in no part of a message") {
+  base::Masker masker;
+  masker.Add(base::Secret("hunter2-token"));
+  Message message;
+  message.headline.Plain("hunter2-token");
+  message.fields = {{.name = "f", .value = Text("hunter2-token")}};
+  message.lines.emplace_back("ghp_A1b2C3d4E5f6G7h8I9j0K1l2M3n4O5p6Q7r8");
+  message.table.rows = {{"hunter2-token"}};
+  message.code = std::string(5000, 'x') + "\nhunter2-\x1b[1mtoken";
+  message.code_file = "all.log";
+  const Rendered rendered = RenderAll(message, JoinerDialect(), &masker);
+  CHECK_FALSE(rendered.text.contains("hunter2"));
+  CHECK_FALSE(rendered.text.contains("ghp_"));
+  REQUIRE(rendered.files.size() == 1);
+  CHECK(rendered.files[0].name == "all.log");
+  CHECK(rendered.files[0].bytes == std::string(5000, 'x') + "\n***");
+}
+
+TEST_CASE(
+    "a block that fits needs no file, and one that does not has its end in the message and all of it in the file") {
+  Message message;
+  message.headline.Plain("head");
+  message.code_file = "all.log";
+  message.code = std::string(100, 'x');
+  CHECK(RenderAll(message, JoinerDialect(), nullptr).files.empty());
+  // head, line end, two fences of three with a line end each: exactly full, and one more.
+  message.code = std::string(2000 - 4 - 1 - 8, 'x');
+  CHECK(RenderAll(message, JoinerDialect(), nullptr).files.empty());
+  *message.code += 'y';
+  CHECK(RenderAll(message, JoinerDialect(), nullptr).files.at(0).bytes == *message.code);
+  message.code_file.clear();
+  CHECK(RenderAll(message, JoinerDialect(), nullptr).files.empty());
+}
+
+TEST_CASE("of megabytes only the end is looked at, and the count of bytes is true") {
+  std::string output;
+  while (output.size() < 10'000'000) output += "line " + std::to_string(output.size()) + " \u00e9\n";
+  output += "THE END";
+  Message message;
+  message.headline.Plain("head");
+  message.code = output;
+  message.code_file = "all.log";
+  const Rendered rendered = RenderAll(message, JoinerDialect(), nullptr);
+  CHECK(base::RuneCount(rendered.text) <= 2000);
+  CHECK(base::RuneCount(rendered.text) > 1900);
+  const std::string marker = "head\n```\n... (truncated, ";
+  REQUIRE(rendered.text.starts_with(marker));
+  const std::size_t omitted = std::stoul(rendered.text.substr(marker.size()));
+  const std::size_t start = rendered.text.find('\n', marker.size()) + 1;
+  const std::string kept = rendered.text.substr(start, rendered.text.size() - start - 4);
+  CHECK(output.ends_with(kept));
+  CHECK(omitted + kept.size() == output.size());
+  CHECK(rendered.files.at(0).bytes.size() <= kFileLimit);
+  CHECK(base::IsValidUtf8(rendered.files[0].bytes));
+  CHECK(output.ends_with(rendered.files[0].bytes));
+}
+
+TEST_CASE("a table gives way by its last rows, and its fence is whole") {
+  std::mt19937 random(7);
+  std::uniform_int_distribution<std::size_t> count(0, 12);
+  for (int round = 0; round < 10'000; ++round) {
+    const std::size_t limit = 30 + 40 * count(random);
+    const JoinerDialect joiner(limit);
+    const LongFenceDialect fencer(limit);
+    const Dialect& dialect = round % 2 == 0 ? static_cast<const Dialect&>(joiner) : fencer;
+    Message message;
+    message.headline = RandomLine(random, count(random));
+    const std::size_t columns = 1 + count(random) / 3;
+    for (std::size_t rows = count(random) * 2; rows > 0; --rows) {
+      message.table.rows.emplace_back();
+      for (std::size_t i = 0; i < columns; ++i)
+        message.table.rows.back().push_back(RandomText(random, count(random) / 2));
+    }
+    if (round % 3 == 0) message.buttons = {{.label = RandomText(random, 2), .command = RandomText(random, 3)}};
+    const std::string text = Render(message, dialect);
+    REQUIRE(base::IsValidUtf8(text));
+    REQUIRE(base::RuneCount(text) <= limit);
+    std::size_t fences = 0;
+    std::size_t rows = 0;
+    std::size_t more = 0;
+    std::string fence;
+    for (const std::string_view line : base::Split(text, '\n')) {
+      const bool is_fence = line.size() >= 3 && line.find_first_not_of('`') == std::string_view::npos;
+      if (fence.empty() && is_fence) {
+        fence = line;
+        ++fences;
+      } else if (!fence.empty() && line == fence) {
+        ++fences;
+        break;
+      } else if (!fence.empty() && line.starts_with("... and ")) {
+        more = std::stoul(std::string(line.substr(8)));
+      } else if (!fence.empty()) {
+        ++rows;
+        REQUIRE(base::RuneCount(line) <= 3 * 40);
+      }
+    }
+    REQUIRE((fences == 0 || fences == 2));
+    if (fences == 2) REQUIRE(rows + more == message.table.rows.size());
+  }
+}
+
 }  // namespace
 }  // namespace shipmate::chat

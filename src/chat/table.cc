@@ -1,0 +1,61 @@
+#include "chat/table.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include "base/text.h"
+
+namespace shipmate::chat {
+
+namespace {
+
+constexpr std::string_view kGap = "  ";
+constexpr std::string_view kCut = "~";
+
+std::string Cell(const std::string& text, std::size_t width) {
+  std::string cell = base::EscapeControls(text);
+  const std::size_t size = base::RuneCount(cell);
+  if (size > width) return std::string(base::FirstRunes(cell, width - 1)).append(kCut);
+  return cell.append(width - size, ' ');
+}
+
+}  // namespace
+
+std::vector<std::string> TableLines(const std::vector<std::vector<std::string>>& rows, std::size_t width) {
+  std::vector<std::size_t> widths;
+  for (const auto& row : rows) {
+    widths.resize(std::max(widths.size(), row.size()), 1);
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      widths[i] = std::max(widths[i], base::RuneCount(base::EscapeControls(row[i])));
+    }
+  }
+  // Each column and each gap takes one at least.
+  widths.resize(std::min(widths.size(), (width + kGap.size()) / (1 + kGap.size())));
+  if (widths.empty()) return {};
+  const std::size_t room = width - kGap.size() * (widths.size() - 1);
+  std::size_t used = std::accumulate(widths.begin(), widths.end(), std::size_t{0});
+  while (used > room) {
+    std::size_t& widest = *std::ranges::max_element(widths);
+    std::size_t next = 1;
+    for (const std::size_t other : widths) {
+      if (other < widest) next = std::max(next, other);
+    }
+    // Down to the next widest at once, but no further than needed.
+    const std::size_t step = std::clamp<std::size_t>(widest - next, 1, used - room);
+    widest -= step;
+    used -= step;
+  }
+  std::vector<std::string> lines;
+  for (const auto& row : rows) {
+    std::string line;
+    for (std::size_t i = 0; i < widths.size(); ++i) {
+      if (i > 0) line += kGap;
+      line += Cell(i < row.size() ? row[i] : "", widths[i]);
+    }
+    line.erase(line.find_last_not_of(' ') + 1);
+    lines.push_back(std::move(line));
+  }
+  return lines;
+}
+
+}  // namespace shipmate::chat
