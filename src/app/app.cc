@@ -15,6 +15,7 @@
 #include "app/handover.h"
 #include "app/manager_link.h"
 #include "app/platform_registry.h"
+#include "app/reload.h"
 #include "app/renewal.h"
 #include "app/settings.h"
 #include "app/status_line.h"
@@ -117,7 +118,7 @@ class App {
                       }}),
         background_(loop_.get_executor()),
         platforms_(loop_.get_executor()) {
-    verbs_.Add(settings_.commands);
+    verbs_.SetCustom(settings_.commands);
   }
 
   int Run() {
@@ -185,8 +186,10 @@ class App {
                                                                 .verbs = verbs_,
                                                                 .access = access_,
                                                                 .clock = clock_,
+                                                                .prefix = settings_.config.prefix,
                                                                 .frontends = [this] { return FrontendHealth(); },
                                                                 .custom = &custom_,
+                                                                .reload = [this] { return ReadAnew(); },
                                                                 .audit = audit_.get(),
                                                                 .unrecorded = unrecorded_,
                                                                 .deploys = deploys_.get()});
@@ -201,6 +204,7 @@ class App {
     link_.Ready(background_, [this] { return StatusLine(); });
     background_.Spawn("start-up", manager_->StartWanted());
     background_.Spawn("chat readiness", AnnounceWhenReady());
+    background_.Spawn("times of deploys", chat_notifier_->KeepTime());
     co_await stop_.Wait();
     co_await Shutdown();
   }
@@ -356,12 +360,23 @@ class App {
   }
 
   Task<void> Reload() {
-    const auto result = co_await manager_->Reload();
+    const auto result = co_await ReadAnew();
     if (!result) {
       for (const std::string& problem : result.error()) LogError("reload: nothing changed: " + problem);
       co_return;
     }
-    for (const std::string& warning : result->warnings) LogWarn(warning);
+    for (const std::string& what : result->also) LogInfo("reload: " + what);
+    for (const std::string& warning : result->services.warnings) LogWarn(warning);
+  }
+
+  Task<chat::ReloadOutcome> ReadAnew() {
+    return app::Reload({.config_file = options_.config,
+                        .running = settings_.config,
+                        .manager = *manager_,
+                        .verbs = verbs_,
+                        .access = access_,
+                        .custom = custom_,
+                        .pool = pool_});
   }
 
   Task<void> Shutdown() {

@@ -31,6 +31,7 @@ struct Refusal {
 class Access {
  public:
   explicit Access(std::optional<config::AccessConfig> config) : config_(std::move(config)) {}
+  bool operator==(const Access&) const = default;
 
   /// The highest role of `actor` in `channel`, on whatever service; nullopt = none.
   std::optional<config::Role> Highest(const Actor& actor, const std::string& channel) const;

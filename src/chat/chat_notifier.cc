@@ -2,6 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <boost/asio/this_coro.hpp>
+#include <utility>
+
+#include "async/deadline.h"
 #include "base/text.h"
 #include "base/time_text.h"
 #include "chat/clean.h"
@@ -19,6 +23,8 @@ constexpr std::chrono::minutes kTellAgain{5};
 constexpr std::size_t kLongestStep = 200;
 constexpr std::size_t kLongestPart = 100;
 constexpr std::size_t kLongestCommitLine = 200;
+// How old the time of a running step in a post may be.
+constexpr std::chrono::seconds kTimeInterval{10};
 
 std::string Part(const std::string& text) {
   return Shorten(text, kLongestPart);
@@ -47,17 +53,7 @@ void AddTail(Message& message, const service::EventDetail& detail) {
 
 // " (12s, alice)", of what is known.
 std::string Remark(const service::DeployDetail& detail) {
-  std::vector<std::string> parts;
-  constexpr std::size_t kShortCommit = 7;
-  if (detail.duration.count() > 0) parts.push_back(Lasting(detail.duration));
-  if (!detail.commit.empty()) parts.push_back(Part(detail.commit.substr(0, kShortCommit)));
-  if (!detail.actor.empty()) parts.push_back(Part(detail.actor));
-  return parts.empty() ? "" : fmt::format(" ({})", fmt::join(parts, ", "));
-}
-
-// The messages of one deploy are one post.
-void MakeOne(Message& message, const std::string& name, const service::DeployDetail& detail) {
-  message.edit_key = fmt::format("deploy:{}:{}", name, detail.id);
+  return DeployRemark(detail.duration.count() > 0 ? Lasting(detail.duration) : "", detail.commit, detail.actor);
 }
 
 std::string DeployKey(const std::string& name, const service::DeployDetail& detail, std::string_view what) {
@@ -166,7 +162,7 @@ void ChatNotifier::Tell(const std::string& name, const std::string& event, const
 void ChatNotifier::DeployStarted(const std::string& name, const service::DeployDetail& detail) {
   Message message;
   message.headline.Plain("Deploying ").Bold(name).Plain("..." + Remark(detail));
-  MakeOne(message, name, detail);
+  message.edit_key = DeployPost(name, detail.id);
   outbox_.Notice("deploy", name, DeployKey(name, detail, "started"), message);
 }
 
@@ -175,7 +171,8 @@ void ChatNotifier::DeploySucceeded(const std::string& name, const std::string& /
   Message message;
   message.headline.Plain("Deploy of ").Bold(name).Plain(" succeeded." + Remark(detail));
   if (!detail.note.empty()) message.lines.emplace_back(Shorten(detail.note, kLongestStep));
-  MakeOne(message, name, detail);
+  message.edit_key = DeployPost(name, detail.id);
+  deploys_.Forget(detail.id);
   outbox_.Notice("deploy", name, DeployKey(name, detail, "succeeded"), message);
 }
 
@@ -190,7 +187,8 @@ void ChatNotifier::DeployFailed(const std::string& name, const std::string& step
   message.tone = Message::Tone::kFailure;
   if (!output.empty()) message.code = output;
   message.code_file = fmt::format("{}-deploy-{}.log", name, detail.id);
-  MakeOne(message, name, detail);
+  message.edit_key = DeployPost(name, detail.id);
+  deploys_.Forget(detail.id);
   outbox_.Notice("deploy", name, DeployKey(name, detail, "failed"), message);
 }
 
@@ -226,25 +224,63 @@ void ChatNotifier::ConfirmationRequested(const std::string& name, const service:
   }
   // Without a commit there is nothing in the name of which it could be answered.
   const std::string what = question.token.starts_with('#') ? name : name + " " + question.token;
-  message.headline.Plain("). Answer ")
-      .Code(prefix_ + "confirm " + what)
-      .Plain(" or ")
-      .Code(prefix_ + "decline " + name);
-  message.headline.Plain(" within " + base::FormatDuration(question.ttl) + ".");
+  message.headline.Plain("), for " + base::FormatDuration(question.ttl) + ".");
+  message.buttons = {{.label = "Confirm", .command = prefix_ + "confirm " + what},
+                     {.label = "Decline", .command = prefix_ + "decline " + name}};
   message.asks = true;
+  message.edit_key = DeployPost(name, question.id);
   outbox_.Notice("deploy", name, fmt::format("deploy:{}:{}:question", name, question.id), message);
 }
 
 void ChatNotifier::DeployNewsCame(const std::string& name, const service::DeployNews& news) {
-  const auto message = DeployNewsText(name, news, prefix_);
-  if (!message) return;
   using Kind = service::DeployNews::Kind;
+  if (news.kind == Kind::kProgress) {
+    deploys_.Take(news, clock_.Now());
+    return TellProgress(news.id);
+  }
+  auto message = DeployNewsText(name, news, prefix_);
+  if (!message) return;
+  // What is held may be asked for days later, by a post that is seen then.
+  if (news.id != 0 && news.kind != Kind::kHeld) message->edit_key = DeployPost(name, news.id);
+  if (news.kind == Kind::kCancelled || news.kind == Kind::kInterrupted) deploys_.Forget(news.id);
   // The answer to the command tells these where it was given.
   const bool answered = news.kind == Kind::kConfirmed || news.kind == Kind::kDeclined || news.kind == Kind::kFrozen ||
-                        news.kind == Kind::kUnfrozen;
+                        news.kind == Kind::kUnfrozen || news.kind == Kind::kQueued;
   const std::string key = fmt::format("deploy:{}:{}:news{}", name, news.id, static_cast<int>(news.kind));
   outbox_.Notice("deploy", name, news.id == 0 ? UniqueKey(key) : key, *message,
                  answered ? Repeat::kNotWhereAnswered : Repeat::kEverywhere);
+}
+
+void ChatNotifier::DeployRecorded(const deploy::Record& record) {
+  deploys_.Take(record);
+  if (deploys_.StepsDone(record.id)) TellProgress(record.id);
+  if (wake_ && !deploys_.Empty()) wake_->Set();
+}
+
+void ChatNotifier::TellProgress(std::uint64_t id) {
+  auto message = deploys_.Describe(id, clock_.Now());
+  if (!message) return;
+  const std::string name = deploys_.ServiceOf(id);
+  message->edit_key = DeployPost(name, id);
+  outbox_.Notice("deploy", name, UniqueKey(fmt::format("deploy:{}:{}:progress", name, id)), *message);
+}
+
+void ChatNotifier::TellProgress() {
+  for (const std::uint64_t id : deploys_.Running()) TellProgress(id);
+}
+
+Task<void> ChatNotifier::KeepTime() {
+  const auto executor = co_await boost::asio::this_coro::executor;
+  for (;;) {
+    if (deploys_.Empty()) {
+      wake_ = std::make_shared<async::Event>(executor);
+      const auto wake = wake_;
+      co_await wake->Wait();
+      wake_.reset();
+    }
+    co_await async::Sleep(kTimeInterval);
+    TellProgress();
+  }
 }
 
 }  // namespace shipmate::chat

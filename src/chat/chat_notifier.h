@@ -1,15 +1,20 @@
 #pragma once
 
-// ChatNotifier: words each event of the services for the channels, and hands it to the Outbox. A deploy, and a row of
-// crashes, is one post that is edited; where nothing can be edited, a row of crashes is told at its beginning, then
-// each time its count doubles or some minutes have passed, and at its end.
+// ChatNotifier: words each event of the services for the channels, and hands it to the Outbox. A deploy, from the
+// question or the queue to its result, is one post that is edited, and so is a row of crashes; where nothing can be
+// edited, a deploy's steps are not told, and a row of crashes is told at its beginning, then each time its count
+// doubles or some minutes have passed, and at its end.
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 
+#include "async/latch.h"
+#include "async/task.h"
 #include "base/clock.h"
+#include "chat/deploy_progress.h"
 #include "chat/outbox.h"
 #include "service/notifier.h"
 
@@ -29,7 +34,12 @@ class ChatNotifier final : public service::Notifier {
   void WebhookReceived(const std::string& name, const service::WebhookInfo& info) override;
   void ConfirmationRequested(const std::string& name, const service::Question& question) override;
   void DeployNewsCame(const std::string& name, const service::DeployNews& news) override;
-  void DeployRecorded(const deploy::Record&) override {}
+  void DeployRecorded(const deploy::Record& record) override;
+
+  /// While a deploy runs, tells now and then for how long its step has run. Until cancelled. REQUIRES: called once.
+  Task<void> KeepTime();
+  /// What KeepTime does when it is time.
+  void TellProgress();
 
  private:
   /// A row of crashes that was told and is not over.
@@ -47,6 +57,7 @@ class ChatNotifier final : public service::Notifier {
   void Tell(const std::string& name, const std::string& event, const service::EventDetail& detail,
             const Message& message, Repeat repeat);
   std::string UniqueKey(const std::string& stem);
+  void TellProgress(std::uint64_t id);
 
   Outbox& outbox_;
   const base::Clock& clock_;
@@ -55,6 +66,9 @@ class ChatNotifier final : public service::Notifier {
   const std::int64_t run_;
   std::uint64_t events_ = 0;
   std::map<std::string, CrashRow> told_;
+  DeployProgress deploys_;
+  // Set when a deploy begins and KeepTime sleeps.
+  std::shared_ptr<async::Event> wake_;
 };
 
 }  // namespace shipmate::chat

@@ -83,12 +83,17 @@ Message ProgramAnswer(const config::CommandSpec& spec, const Result<os::CommandR
   } else if (spec.run->output == config::RunSpec::Output::kPlain && CountLines(output) == 1) {
     headline.Plain(": " + std::string(base::Trim(output)));
     return message;
+  } else if (spec.run->output == config::RunSpec::Output::kFile) {
+    headline.Plain(fmt::format(": done in {}, {} line{}", Lasting(duration), CountLines(output),
+                               CountLines(output) == 1 ? "" : "s"));
   }
   if (output.empty()) return message;
   if (spec.run->output == config::RunSpec::Output::kPlain) {
     AddPlain(output, message);
   } else {
     message.code = output;
+    message.code_file = spec.name + ".txt";
+    message.only_file = spec.run->output == config::RunSpec::Output::kFile;
   }
   return message;
 }
@@ -110,7 +115,7 @@ Message CustomCommands::Ask(const config::CommandSpec& spec, Bound arguments, co
   }
   if (questions_.size() >= kMostQuestions) questions_.erase(questions_.begin());
   questions_.push_back({.code = MakeCode(),
-                        .spec = &spec,
+                        .spec = std::make_shared<const config::CommandSpec>(spec),
                         .arguments = std::move(arguments),
                         .platform = actor.platform,
                         .actor_id = actor.id,

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -38,16 +39,19 @@ class CustomCommands {
   /// starts with in a channel, for the questions. REQUIRES: `clock` outlives it.
   CustomCommands(std::vector<std::string> environment, const base::Clock& clock, std::string prefix);
 
-  /// Runs the program of `spec`, or asks first where that is wanted. REQUIRES: `spec` has one and outlives it; `actor`
-  /// may use it.
+  /// Runs the program of `spec`, or asks first where that is wanted. REQUIRES: `spec` has one, and is there until the
+  /// answer; `actor` may use it.
   Task<Message> Perform(const config::CommandSpec& spec, Bound arguments, Actor actor, std::string channel);
   /// Runs what `actor` was asked for in `channel` under `code`, once.
   Task<Message> Confirm(std::string code, Actor actor, std::string channel);
+  /// What waits for a yes has to be asked for again: other commands are there, or other people may use them.
+  void ForgetQuestions() { questions_.clear(); }
 
  private:
   struct Question {
     std::string code;
-    const config::CommandSpec* spec;
+    /// As it was when it was asked about.
+    std::shared_ptr<const config::CommandSpec> spec;
     Bound arguments;
     std::string platform;
     std::string actor_id;

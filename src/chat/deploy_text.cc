@@ -48,7 +48,7 @@ std::optional<Message> DeployNewsText(const std::string& name, const DeployNews&
   Text& text = message.headline;
   switch (news.kind) {
     case DeployNews::Kind::kProgress:
-      // A message a step would drown the rest.
+      // DeployProgress knows more.
       return std::nullopt;
     case DeployNews::Kind::kQueued:
       AddWhich(text.Plain("Deploy"), name, news);

@@ -15,6 +15,8 @@ class Dialect {
 
   /// The platform's limit of one message, in code points.
   virtual std::size_t MessageLimit() const = 0;
+  /// How wide a table may be: what a phone shows of a code block without wrapping, unless nobody reads it on one.
+  virtual std::size_t TableWidth() const { return 40; }
   /// `text` so that none of its characters acts as markup or as a mention. One line in, one line out.
   virtual std::string Escape(std::string_view text) const = 0;
   /// Already escaped or raw `text` emphasised; each takes the RAW text and is safe whatever it contains.

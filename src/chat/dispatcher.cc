@@ -18,12 +18,12 @@ Judgement Wrong(Message answer) {
   return judgement;
 }
 
-Message UnknownCommand(const std::string& verb, const Verbs& verbs) {
+Message UnknownCommand(const std::string& verb, const Desk& desk, const Actor& actor) {
   Message message;
   message.headline.Plain("unknown command " + QuoteShort(verb));
-  const std::string nearest = base::Nearest(verb, verbs.Names());
+  const std::string nearest = base::Nearest(verb, desk.verbs.Names());
   if (nearest.empty()) {
-    message.headline.Plain("; try ").Code("help");
+    message.headline.Plain("; try ").Code(AsTyped(desk, actor, "help"));
   } else {
     message.headline.Plain("; did you mean ").Bold(nearest).Plain("?");
   }
@@ -31,6 +31,10 @@ Message UnknownCommand(const std::string& verb, const Verbs& verbs) {
 }
 
 }  // namespace
+
+std::string AsTyped(const Desk& desk, const Actor& actor, const std::string& command) {
+  return actor.platform == "console" ? command : desk.prefix + command;
+}
 
 Judgement Dispatcher::Refuse(Refusal refusal, const Actor& actor) const {
   Judgement judgement;
@@ -59,7 +63,7 @@ Judgement Dispatcher::Judge(const Parsed& parsed, const Actor& actor, Scope scop
     why.headline.Plain(std::get<BadCommand>(parsed).why);
     return Wrong(std::move(why));
   }
-  if (spec == nullptr) return Wrong(UnknownCommand(command->verb, desk_.verbs));
+  if (spec == nullptr) return Wrong(UnknownCommand(command->verb, desk_, actor));
   if (highest < spec->role) return Refuse(std::move(refusal), actor);
 
   // A service on which somebody has no role is not there for him.
@@ -88,6 +92,7 @@ Judgement Dispatcher::Judge(const Parsed& parsed, const Actor& actor, Scope scop
   Judgement judgement;
   judgement.decision = Decision::kAllowed;
   judgement.spec = spec;
+  judgement.table = desk_.verbs.Table();
   judgement.arguments = std::move(*bound);
   judgement.scope = std::move(scope);
   judgement.role = *highest;

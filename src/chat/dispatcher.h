@@ -3,7 +3,9 @@
 // Dispatcher: from a parsed command to what is done and said. The same one serves every platform, the console, and
 // whatever comes later; it alone knows the handlers, and it alone decides whether somebody may.
 
+#include <expected>
 #include <functional>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -25,6 +27,14 @@ namespace shipmate::chat {
 
 class CustomCommands;
 
+/// What was read anew and applied.
+struct Reloaded {
+  service::ReloadResult services;
+  /// Beside the services: "access", "2 commands".
+  std::vector<std::string> also = {};
+};
+using ReloadOutcome = std::expected<Reloaded, config::Problems>;
+
 /// What handlers may use. REQUIRES: everything referred to outlives the dispatcher.
 struct Desk {
   service::Manager& manager;
@@ -32,16 +42,23 @@ struct Desk {
   const Verbs& verbs;
   const Access& access;
   const base::Clock& clock;
+  /// What a command starts with in a channel.
+  std::string prefix;
   /// For the status overview: name and health of each frontend.
   std::function<std::vector<std::pair<std::string, Health>>()> frontends;
   /// Null where there are no commands of the user's own.
   CustomCommands* custom = nullptr;
+  /// Reads all anew that can be changed while we run; all or nothing.
+  std::function<Task<ReloadOutcome>()> reload;
   /// Null: nothing is recorded, and `unrecorded` says why.
   history::Audit* audit = nullptr;
   std::string unrecorded;
   /// Null: they are not recorded.
   history::Deploys* deploys = nullptr;
 };
+
+/// `command` as `actor` has to type it where he is.
+std::string AsTyped(const Desk& desk, const Actor& actor, const std::string& command);
 
 enum class Decision {
   kAllowed,
@@ -58,6 +75,8 @@ struct Judgement {
   std::string reason;
   /// Of kAllowed: the command's row, what was given with it, what it may touch, and the role it was asked in.
   const config::CommandSpec* spec = nullptr;
+  /// Of which `spec` is a row.
+  std::shared_ptr<const std::vector<config::CommandSpec>> table = nullptr;
   Bound arguments;
   Scope scope;
   config::Role role = config::Role::kViewer;

@@ -146,31 +146,32 @@ Task<Message> HandleReload(const Request& request) {
     message.headline.Plain(base::Join(request.scope.services, ", "));
     co_return message;
   }
-  const auto reloaded = co_await request.desk.manager.Reload();
-  if (!reloaded) {
+  const auto outcome = co_await request.desk.reload();
+  if (!outcome) {
     message.headline.Plain("Reload failed, nothing was changed:");
-    for (const std::string& problem : reloaded.error()) message.lines.emplace_back(problem);
+    for (const std::string& problem : outcome.error()) message.lines.emplace_back(problem);
     co_return message;
   }
-  std::vector<std::string> parts;
+  const service::ReloadResult& reloaded = outcome->services;
+  std::vector<std::string> parts = outcome->also;
   const auto count = [&parts](const std::vector<std::string>& names, std::string_view what) {
     if (!names.empty()) parts.push_back(fmt::format("{} {}", names.size(), what));
   };
-  count(reloaded->changed, "changed");
-  count(reloaded->added, "new");
-  count(reloaded->removed, "removed");
+  count(reloaded.changed, "changed");
+  count(reloaded.added, "new");
+  count(reloaded.removed, "removed");
   std::string summary = parts.empty() ? "nothing changed" : base::Join(parts, ", ");
   const auto add = [&summary](const std::vector<std::string>& names, std::string_view done) {
     if (!names.empty()) summary += fmt::format("; {}: {}", done, base::Join(names, ", "));
   };
-  add(reloaded->restarted, "restarted");
-  add(reloaded->started, "started");
-  add(reloaded->stopped, "stopped");
+  add(reloaded.restarted, "restarted");
+  add(reloaded.started, "started");
+  add(reloaded.stopped, "stopped");
   message.headline.Plain("Config reloaded: " + summary);
-  AddNames(message, "changed", reloaded->changed);
-  AddNames(message, "new", reloaded->added);
-  AddNames(message, "removed", reloaded->removed);
-  for (const std::string& warning : reloaded->warnings) message.lines.emplace_back("warning: " + warning);
+  AddNames(message, "changed", reloaded.changed);
+  AddNames(message, "new", reloaded.added);
+  AddNames(message, "removed", reloaded.removed);
+  for (const std::string& warning : reloaded.warnings) message.lines.emplace_back("warning: " + warning);
   co_return message;
 }
 

@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "base/time_text.h"
 #include "chat/clean.h"
+#include "chat/deploy_progress.h"
 #include "chat/handlers.h"
 
 namespace shipmate::chat {
@@ -22,25 +23,24 @@ Text Problem(const std::string& name, const Error& error) {
   return Text().Plain("Deploy error: ").Bold(name).Plain(": " + error.what);
 }
 
-// Open questions about what can be seen from here.
-std::vector<Text> OpenQuestions(const Request& request) {
-  std::vector<Text> lines;
+// Open questions about what can be seen from here; without any, no rows at all.
+Table OpenQuestions(const Request& request) {
+  Table table;
   for (const gate::Pending& pending : request.desk.gate.ListPending()) {
     if (!request.scope.Has(pending.service)) continue;
+    if (table.rows.empty()) table.rows.push_back({"service", "commit", "left", "who"});
     const service::WebhookInfo& info = pending.wish.info;
-    Text line;
-    line.Plain("waiting: ").Bold(pending.service);
-    if (!info.commit_id.empty()) line.Plain(" ").Code(info.ShortSHA());
-    if (!pending.wish.actor.empty()) line.Plain(", " + pending.wish.actor);
-    lines.push_back(line.Plain(", for " + base::FormatDuration(pending.left) + " more"));
+    table.rows.push_back({pending.service, info.commit_id.empty() ? "-" : info.ShortSHA(),
+                          base::FormatDuration(pending.left), pending.wish.actor});
   }
-  return lines;
+  return table;
 }
 
 Message NothingPending(const Request& request, const std::string& name) {
   Message message;
   message.headline.Plain("No pending deploy confirmation for ").Bold(name).Plain(" (or it expired).");
-  message.lines = OpenQuestions(request);
+  message.table = OpenQuestions(request);
+  if (!message.table.rows.empty()) message.lines.emplace_back("What waits:");
   return message;
 }
 
@@ -83,6 +83,7 @@ Task<Message> HandleDeploy(const Request& request) {
   const FlagValue* branch = request.arguments.Flag("branch");
   const FlagValue* commit = request.arguments.Flag("commit");
   std::vector<Text> answers;
+  std::string post;
   for (const std::string& name : request.arguments.services) {
     const auto asking = AskingOf(request, name);
     if (!asking) {
@@ -95,8 +96,11 @@ Task<Message> HandleDeploy(const Request& request) {
                                                                   .branch = branch == nullptr ? "" : branch->text,
                                                                   .commit = commit == nullptr ? "" : commit->text});
     answers.push_back(DeployAnswered(name, answer));
+    if (answer && answer->kind == DeployAnswer::Kind::kQueued) post = DeployPost(name, answer->id);
   }
   Message message;
+  // One wish, one post: what becomes of it is told there.
+  if (answers.size() == 1) message.edit_key = std::move(post);
   message.headline = answers.front();
   message.lines.assign(answers.begin() + 1, answers.end());
   co_return message;
@@ -123,8 +127,8 @@ Task<Message> HandleDecline(const Request& request) {
 
 Task<Message> HandlePending(const Request& request) {
   Message message;
-  message.lines = OpenQuestions(request);
-  const std::size_t count = message.lines.size();
+  message.table = OpenQuestions(request);
+  const std::size_t count = message.table.rows.empty() ? 0 : message.table.rows.size() - 1;
   message.headline.Plain(count == 0   ? "No deploy waits for a confirmation."
                          : count == 1 ? "1 deploy waits for a confirmation:"
                                       : fmt::format("{} deploys wait for a confirmation:", count));

@@ -45,7 +45,8 @@ Task<Message> HandleRollback(const Request& request) {
   which.Plain("going back to ").Code(answer->wish.info.ShortSHA());
   if (!answer->wish.info.commit_msg.empty()) which.Plain(" " + answer->wish.info.ShortMessage());
   message.lines.push_back(std::move(which));
-  message.lines.push_back(Text().Plain("pushes are held back until ").Code("unfreeze " + name));
+  message.lines.push_back(
+      Text().Plain("pushes are held back until ").Code(AsTyped(request.desk, request.actor, "unfreeze " + name)));
   co_return message;
 }
 
@@ -63,7 +64,7 @@ Task<Message> HandleFreeze(const Request& request) {
   }
   Text text;
   AddWhom(text.Plain("Deploys of "), name).Plain(" are frozen; what is pushed is remembered. ");
-  text.Code(name.empty() ? "unfreeze" : "unfreeze " + name).Plain(" ends it.");
+  text.Code(AsTyped(request.desk, request.actor, name.empty() ? "unfreeze" : "unfreeze " + name)).Plain(" ends it.");
   co_return Said(std::move(text));
 }
 

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/text.h"
 #include "base/time_text.h"
 #include "chat/clean.h"
@@ -23,6 +25,10 @@ Message Said(std::string text) {
   Message message;
   message.headline.Plain(std::move(text));
   return message;
+}
+
+Message NotRecorded() {
+  return Said("Deploys are not recorded: their database could not be opened. Shipmate's log tells why.");
 }
 
 const char* Mark(const std::string& result) {
@@ -49,20 +55,43 @@ Text Line(const deploy::Record& record, base::WallTime now) {
   return text;
 }
 
+// "fix it, alice", "failed at make, alice"
+std::string What(const deploy::Record& record) {
+  std::string what = record.subject;
+  if (record.result != "success") {
+    what = record.result;
+    if (!record.failed_step.empty()) what += " at " + record.failed_step;
+  }
+  return Shorten(what + (what.empty() ? "" : ", ") + record.actor, kLongestPart);
+}
+
+// Of `service`, or of all.
 Message List(const Request& request, const std::string& service) {
-  if (request.desk.deploys == nullptr) return Said("deploys are not recorded");
+  if (request.desk.deploys == nullptr) return NotRecorded();
   const std::size_t count = std::min(request.arguments.number.value_or(kUsually), kMost);
   const auto records = request.desk.deploys->Latest(service, count);
   if (!records) return Said(records.error().what);
   Message message;
+  message.table.rows.push_back({"", "deploy", service.empty() ? "service" : "commit", "ago", "what"});
+  std::uint64_t newest = 0;
   for (const deploy::Record& record : *records) {
-    if (request.scope.Has(record.service)) message.lines.push_back(Line(record, request.desk.clock.WallNow()));
+    if (!request.scope.Has(record.service)) continue;
+    newest = std::max(newest, record.id);
+    message.table.rows.push_back(
+        {Mark(record.result), fmt::format("#{}", record.id),
+         service.empty() ? record.service : base::EscapeControls(record.commit.substr(0, kShortCommit)),
+         base::FormatDuration(request.desk.clock.WallNow() - record.began), What(record)});
   }
-  if (message.lines.empty()) return Said("no deploys yet");
-  message.headline.Plain(
-      fmt::format("the last {}, the newest first; ",
-                  message.lines.size() == 1 ? std::string("deploy") : fmt::format("{} deploys", message.lines.size())));
-  message.headline.Code("deploy-log " + std::to_string(records->front().id)).Plain(" shows one");
+  if (newest == 0) return Said("No deploys yet.");
+  const std::size_t shown = message.table.rows.size() - 1;
+  if (service.empty()) {
+    message.headline.Plain(shown == 1 ? "The last deploy; " : fmt::format("The last {} deploys; ", shown));
+  } else {
+    message.headline.Plain(shown == 1 ? "The last deploy of " : fmt::format("The last {} deploys of ", shown));
+    message.headline.Bold(service).Plain("; ");
+  }
+  message.headline.Code(AsTyped(request.desk, request.actor, "deploy-log " + std::to_string(newest)));
+  message.headline.Plain(" shows one.");
   return message;
 }
 
@@ -86,11 +115,11 @@ Task<Message> HandleDeploys(const Request& request) {
 }
 
 Task<Message> HandleDeployLog(const Request& request) {
-  if (request.desk.deploys == nullptr) co_return Said("deploys are not recorded");
+  if (request.desk.deploys == nullptr) co_return NotRecorded();
   const std::size_t id = request.arguments.number.value_or(0);
   const auto found = request.desk.deploys->Find(id);
   if (!found) co_return Said(found.error().what);
-  if (!*found || !request.scope.Has((*found)->service)) co_return Said(fmt::format("no deploy {} is known", id));
+  if (!*found || !request.scope.Has((*found)->service)) co_return Said(fmt::format("No deploy {} is on record.", id));
   const deploy::Record& record = **found;
   Message message;
   message.headline = Line(record, request.desk.clock.WallNow());

@@ -29,7 +29,7 @@ Task<Message> HandleStatus(const Request& request) {
   if (wanted.size() == 1) {
     const auto view = co_await request.desk.manager.View(wanted.front());
     const auto use = co_await request.desk.manager.Use(wanted.front());
-    if (view) co_return StatusDetails(*view, request.desk.clock, use);
+    if (view) co_return StatusDetails(*view, request.desk.clock, use, AsTyped(request.desk, request.actor, ""));
     Message message;
     message.headline.Bold(wanted.front()).Plain(": removed meanwhile");
     co_return message;
@@ -38,7 +38,7 @@ Task<Message> HandleStatus(const Request& request) {
   std::erase_if(views, [&](const service::ServiceView& view) {
     return !request.scope.Has(view.name) || (!wanted.empty() && std::ranges::find(wanted, view.name) == wanted.end());
   });
-  Message message = StatusOverview(std::move(views));
+  Message message = StatusOverview(std::move(views), AsTyped(request.desk, request.actor, ""));
   if (wanted.empty()) AddFrontends(message, request.desk);
   co_return message;
 }

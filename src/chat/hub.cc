@@ -26,7 +26,9 @@ constexpr std::size_t kAnsweredLate = 100;
 std::optional<std::vector<std::string>> ChangedBy(const Judgement& judged) {
   const std::string& name = judged.spec->name;
   if (name == "start" || name == "stop" || name == "restart") return judged.arguments.services;
-  if (name == "confirm" || name == "decline") return judged.arguments.services;
+  if (name == "confirm" || name == "decline" || name == "deploy" || name == "rollback") {
+    return judged.arguments.services;
+  }
   if (name == "start-all" || name == "stop-all" || name == "reload") return std::vector<std::string>(1, "*");
   return std::nullopt;
 }
@@ -54,6 +56,11 @@ std::string Described(const Incoming& incoming) {
                      Quoted(incoming.text));
 }
 
+// Names what answers it: "r" before it is the key of the answer.
+std::string AnswerPost(const Incoming& incoming) {
+  return fmt::format(":{}:{}", incoming.actor.platform, incoming.message_id);
+}
+
 void LogCommand(const Incoming& incoming) {
   LogInfo("command: " + Described(incoming));
 }
@@ -76,7 +83,8 @@ Hub::Hub(Executor executor, Dispatcher& dispatcher, Outbox& outbox, std::string 
       dispatcher_(dispatcher),
       outbox_(outbox),
       prefix_(std::move(prefix)),
-      running_(executor_) {}
+      running_(executor_),
+      acknowledging_(executor_) {}
 
 Parsed Hub::Parse(const Incoming& incoming) const {
   return ParseCommandText(incoming.text, {.prefix = prefix_, .addressed = incoming.addressed});
@@ -145,9 +153,29 @@ Task<std::optional<Message>> Hub::Ask(Incoming incoming) {
 }
 
 Task<void> Hub::Answer(Accepted accepted) {
+  const auto answered = std::make_shared<async::Event>(executor_);
+  if (accepted.judged.decision == Decision::kAllowed && accepted.judged.spec->slow) {
+    acknowledging_.Spawn("acknowledgement", Acknowledge(accepted.incoming, answered));
+  }
   Message answer = co_await Perform(accepted.incoming, std::move(accepted.judged));
+  answered->Set();
   AddUnrecorded(accepted.unrecorded, answer);
   Reply(accepted.incoming, std::move(answer));
+}
+
+Task<void> Hub::Acknowledge(Incoming incoming, std::shared_ptr<async::Event> answered) {
+  if (co_await answered->WaitFor(kAcknowledgeAfter) || closed_) co_return;
+  Frontend* frontend = FrontendOf(incoming.actor.platform);
+  if (frontend == nullptr) co_return;
+  chat::Answer answer{.channel = incoming.channel,
+                      .reply_to = incoming.message_id,
+                      .key = "a" + AnswerPost(incoming),
+                      .message = {},
+                      .priority = Priority::kAcknowledge};
+  answer.message.headline.Plain("Working on ").Code(Shorten(incoming.text, kLoggedText)).Plain(" ...");
+  answer.message.edit_key = AnswerPost(incoming);
+  acknowledged_.insert(AnswerPost(incoming));
+  outbox_.Reply(*frontend, std::move(answer));
 }
 
 void Hub::Record(const Incoming& incoming, const std::string& result) {
@@ -170,14 +198,16 @@ void Hub::AnswerInterrupted() {
     Message answer;
     answer.headline.Code(Shorten(command.text, kLoggedText)).Plain(" was interrupted by a restart of Shipmate");
     answer.headline.Plain(fmt::format(" ({} ago).", base::FormatDuration(desk.clock.WallNow() - command.at)));
-    answer.lines.push_back(
-        Text().Plain("It is not run again: look at ").Code("status").Plain(", then give it once more if need be."));
+    answer.lines.push_back(Text()
+                               .Plain("It is not run again: look at ")
+                               .Code(prefix_ + "status")
+                               .Plain(", then give it once more if need be."));
     const Incoming incoming{.actor = {.platform = command.platform, .id = command.actor_id, .name = command.actor_name},
                             .channel = command.channel,
                             .message_id = command.message_id,
                             .text = command.text};
     // A console of then is not there any more.
-    if (left->size() - i <= kAnsweredLate && HasFrontend(command.platform)) {
+    if (left->size() - i <= kAnsweredLate && FrontendOf(command.platform) != nullptr) {
       // Its own answer may lie in the outbox already.
       Reply(incoming, std::move(answer), chat::Answer::Record::kFirst);
     } else {
@@ -262,26 +292,30 @@ Scope Hub::ScopeOf(const Incoming& incoming) const {
   return scope;
 }
 
-bool Hub::HasFrontend(const std::string& platform) const {
-  return std::ranges::any_of(outbox_.Frontends(),
-                             [&](const Frontend* frontend) { return frontend->Name() == platform; });
+Frontend* Hub::FrontendOf(const std::string& platform) const {
+  const auto& frontends = outbox_.Frontends();
+  const auto found = std::ranges::find(frontends, platform, &Frontend::Name);
+  return found == frontends.end() ? nullptr : *found;
 }
 
 void Hub::Reply(const Incoming& incoming, Message message, chat::Answer::Record record) {
-  for (Frontend* frontend : outbox_.Frontends()) {
-    if (frontend->Name() != incoming.actor.platform) continue;
-    const std::string result = message.headline.Bare();
-    chat::Answer answer{.channel = incoming.channel,
-                        .reply_to = incoming.message_id,
-                        .key = fmt::format("r:{}:{}", incoming.actor.platform, incoming.message_id),
-                        .message = std::move(message),
-                        .record = record};
-    // Not before it is sure to arrive: a command without a result is answered by the next run of the program.
-    answer.kept = [this, incoming, result] { Record(incoming, result); };
-    outbox_.Reply(*frontend, std::move(answer));
+  Frontend* frontend = FrontendOf(incoming.actor.platform);
+  if (frontend == nullptr) {
+    LogError(fmt::format("command: no frontend {} to answer through", base::Quote(incoming.actor.platform)));
     return;
   }
-  LogError(fmt::format("command: no frontend {} to answer through", base::Quote(incoming.actor.platform)));
+  const std::string result = message.headline.Bare();
+  chat::Answer answer{.channel = incoming.channel,
+                      .reply_to = incoming.message_id,
+                      .key = "r" + AnswerPost(incoming),
+                      .message = std::move(message),
+                      .record = record};
+  // An earlier run of the program may have acknowledged it.
+  const bool acknowledged = acknowledged_.erase(AnswerPost(incoming)) > 0;
+  if (acknowledged || record == chat::Answer::Record::kFirst) answer.instead_of = AnswerPost(incoming);
+  // Not before it is sure to arrive: a command without a result is answered by the next run of the program.
+  answer.kept = [this, incoming, result] { Record(incoming, result); };
+  outbox_.Reply(*frontend, std::move(answer));
 }
 
 std::vector<std::string> Hub::Complete(const std::string& line) {
@@ -328,6 +362,8 @@ std::vector<std::string> Hub::Complete(const std::string& line) {
 
 Task<void> Hub::Close(std::chrono::milliseconds limit) {
   closed_ = true;
+  acknowledging_.Cancel();
+  if (!co_await acknowledging_.Join(kUnwindLimit)) LogError("hub: an acknowledgement does not end");
   if (co_await running_.Join(limit)) co_return;
   LogWarn(fmt::format("{} commands were interrupted by the end", running_.Size()));
   running_.Cancel();

@@ -8,10 +8,13 @@
 // answer says so: what is needed at night must not depend on a disk.
 
 #include <chrono>
+#include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
+#include "async/latch.h"
 #include "async/spawn.h"
 #include "chat/dispatcher.h"
 #include "chat/frontend.h"
@@ -23,6 +26,8 @@ class Hub final : public Inbox {
  public:
   /// Commands that may run at a time; a further one is told to come again.
   static constexpr std::size_t kRunningLimit = 64;
+  /// A slow command that was not answered within this is acknowledged.
+  static constexpr std::chrono::milliseconds kAcknowledgeAfter{1000};
 
   /// REQUIRES: everything referred to outlives the hub, and the hub the outbox's Close.
   Hub(Executor executor, Dispatcher& dispatcher, Outbox& outbox, std::string prefix);
@@ -56,19 +61,24 @@ class Hub final : public Inbox {
   /// Judges and records; nullopt for what was acted upon before.
   std::optional<Accepted> Accept(Incoming incoming, const Parsed& parsed);
   Task<void> Answer(Accepted accepted);
+  /// Says that the command is being worked on, unless `answered` is set soon.
+  Task<void> Acknowledge(Incoming incoming, std::shared_ptr<async::Event> answered);
   Task<Message> Perform(const Incoming& incoming, Judgement judged);
   /// Writes what came of it into the record.
   void Record(const Incoming& incoming, const std::string& result);
   Scope ScopeOf(const Incoming& incoming) const;
-  bool HasFrontend(const std::string& platform) const;
   /// Answers, and records the answer as the command's result once it is sure to arrive.
   void Reply(const Incoming& incoming, Message message, chat::Answer::Record record = chat::Answer::Record::kLater);
+  Frontend* FrontendOf(const std::string& platform) const;
 
   Executor executor_;
   Dispatcher& dispatcher_;
   Outbox& outbox_;
   std::string prefix_;
   async::TaskGroup running_;
+  async::TaskGroup acknowledging_;
+  // Edit keys of acknowledgements whose answer is to come.
+  std::set<std::string> acknowledged_;
   bool closed_ = false;
 };
 

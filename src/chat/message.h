@@ -56,7 +56,7 @@ struct Field {
   bool operator==(const Field&) const = default;
 };
 
-/// Rows of cells, shown in columns on a screen of 40 characters. The first row is the heading.
+/// Rows of cells, shown in columns that fit the screen. The first row is the heading.
 struct Table {
   std::vector<std::vector<std::string>> rows;
   bool operator==(const Table&) const = default;
@@ -83,6 +83,8 @@ struct Message {
   /// When `code` does not fit, the whole of it goes along as a file of this name, where the platform takes files;
   /// empty: it does not.
   std::string code_file = {};
+  /// Where the platform takes files the block goes along as one in any case, and is not shown. REQUIRES: code_file.
+  bool only_file = false;
   /// The last line, kept before anything above it but the headline.
   std::vector<Button> buttons = {};
 

@@ -118,9 +118,14 @@ OutgoingItem Outbox::MakeItem(const Desk& desk, const std::string& channel, cons
   OutgoingItem item;
   item.post.channel = channel;
   item.post.key = key;
-  Rendered rendered = RenderAll(message, desk.frontend.GetDialect(), options_.masker.get());
-  item.post.text = std::move(rendered.text);
-  if (desk.abilities.files) item.post.attachments = std::move(rendered.files);
+  const Dialect& dialect = desk.frontend.GetDialect();
+  if (desk.abilities.files) {
+    Rendered rendered = RenderAll(message, dialect, options_.masker.get());
+    item.post.text = std::move(rendered.text);
+    item.post.attachments = std::move(rendered.files);
+  } else {
+    item.post.text = Render(message, dialect, options_.masker.get());
+  }
   if (desk.abilities.edits) item.slot = message.edit_key;
   item.headline = base::EscapeControls(message.headline.Bare());
   if (options_.masker) item.headline = options_.masker->Mask(item.headline);
@@ -140,6 +145,7 @@ void Outbox::Reply(Frontend& frontend, Answer answer) {
   OutgoingItem item = MakeItem(*desk, answer.channel, answer.key, answer.message);
   item.post.reply_to = std::move(answer.reply_to);
   item.priority = answer.priority;
+  if (desk->abilities.edits) item.instead_of = std::move(answer.instead_of);
   item.kept = std::move(answer.kept);
   if (Keeps(lane) && (closed_ || answer.record == Answer::Record::kFirst)) {
     if (!Record(lane, item)) return GiveUp(lane, item);
@@ -163,10 +169,23 @@ void Outbox::Notice(const std::string& kind, const std::string& service, const s
     const Frontend& frontend = desk->frontend;
     for (const config::ChannelConfig& channel : frontend.Channels()) {
       if (!Wants(channel.notices, kind) || !Wants(channel.services, service)) continue;
-      if (repeat == Repeat::kNotWhereAnswered && Answered(frontend.Name(), channel.id, service)) continue;
+      if (repeat == Repeat::kNotWhereAnswered && Answered(frontend.Name(), channel.id, service) &&
+          !IsShown(*desk, channel.id, message.edit_key)) {
+        continue;
+      }
       QueueNotice(*desk, channel.id, key, message);
     }
   }
+}
+
+bool Outbox::IsShown(Desk& desk, const std::string& channel, const std::string& slot) {
+  if (slot.empty() || !desk.abilities.edits) return false;
+  bool waits = false;
+  LaneOf(desk, channel).ForEach([&](const OutgoingItem& item) { waits = waits || item.slot == slot; });
+  if (waits || !store_) return waits;
+  const auto post = store_->PostOf(desk.frontend.Name(), channel, slot);
+  if (!post) Note(Fail(post.error()));
+  return post && !post->empty();
 }
 
 void Outbox::Announce(const std::string& key, const Message& message) {

@@ -38,7 +38,8 @@
 
 namespace shipmate::chat {
 
-/// Whether a notice also goes to a channel that is about to get an answer that tells the same.
+/// Whether a notice also goes to a channel that is about to get an answer that tells the same. A post there that it is
+/// a new text of is edited in any case.
 enum class Repeat { kEverywhere, kNotWhereAnswered };
 
 /// What somebody is told who asked.
@@ -48,6 +49,8 @@ struct Answer {
   std::string reply_to;
   std::string key;
   Message message;
+  /// The edit key of an acknowledgement whose post it takes the place of; empty: none.
+  std::string instead_of = {};
   /// kAcknowledge or kReply.
   Priority priority = Priority::kReply;
   /// Called once it cannot be lost any more, or was given up; may be empty. After Close it is not called.
@@ -145,6 +148,8 @@ class Outbox {
   void QueueNotice(Desk& desk, const std::string& channel, const std::string& key, const Message& message);
   void Enqueue(Lane& lane, OutgoingItem item);
   void Settled(Lane& lane, OutgoingQueue::Pushed pushed);
+  /// Whether there is a post of `slot`, or one waits.
+  bool IsShown(Desk& desk, const std::string& channel, const std::string& slot);
   bool Answered(const std::string& platform, const std::string& channel, const std::string& service) const;
 
   Task<void> Drain(Lane& lane);
@@ -154,9 +159,11 @@ class Outbox {
   /// Whether the item in flight, if it is in doubt, may be sent: it was not posted, or will not be posted twice.
   Task<bool> ResolveDoubt(Lane& lane);
   Task<void> SendItem(Lane& lane);
+  /// The post that the item in flight is a new text of; "" when there is none.
+  std::string PostToEdit(Lane& lane);
   Task<bool> EditItem(Lane& lane, std::string post);
   void Posted(Lane& lane, const std::string& post);
-  void Edited(Lane& lane);
+  void Edited(Lane& lane, const std::string& post);
   void Failed(Lane& lane, const Error& error);
   void GiveUp(Lane& lane, OutgoingItem& item);
   void LeaveOut(Lane& lane, std::vector<OutgoingItem> items);

@@ -138,10 +138,8 @@ Task<bool> Outbox::ResolveDoubt(Lane& lane) {
 Task<void> Outbox::SendItem(Lane& lane) {
   OutgoingItem& item = *lane.in_flight;
   const Abilities& can = lane.desk.abilities;
-  if (can.edits && !item.slot.empty() && store_ && item.tried == base::WallTime()) {
-    auto post = store_->PostOf(lane.desk.frontend.Name(), lane.channel, item.slot);
-    if (!post) Note(Fail(post.error()));
-    if (post && !post->empty() && co_await EditItem(lane, std::move(*post))) co_return;
+  if (can.edits && item.tried == base::WallTime()) {
+    if (std::string post = PostToEdit(lane); !post.empty() && co_await EditItem(lane, std::move(post))) co_return;
     // A passing state of a post that is not there is nothing to tell.
     if (item.priority == Priority::kTail) co_return;
   }
@@ -164,18 +162,29 @@ Task<void> Outbox::SendItem(Lane& lane) {
   }
 }
 
+std::string Outbox::PostToEdit(Lane& lane) {
+  for (const std::string& slot : {lane.in_flight->slot, lane.in_flight->instead_of}) {
+    if (slot.empty() || !store_) continue;
+    auto post = store_->PostOf(lane.desk.frontend.Name(), lane.channel, slot);
+    if (!post) Note(Fail(post.error()));
+    if (post && !post->empty()) return *std::move(post);
+  }
+  return "";
+}
+
 // False when there is no such post any more.
 Task<bool> Outbox::EditItem(Lane& lane, std::string post) {
   OutgoingItem& item = *lane.in_flight;
-  Revision revision{.channel = lane.channel, .id = std::move(post), .text = item.post.text};
+  Revision revision{.channel = lane.channel, .id = post, .text = item.post.text};
   if (lane.desk.abilities.files_by_edit) revision.attachments = item.post.attachments;
   const auto edited = co_await lane.desk.frontend.Edit(std::move(revision));
   if (edited) {
-    Edited(lane);
+    Edited(lane, post);
     co_return true;
   }
   if (edited.error().code == Errc::kNotFound) {
     Note(store_->ForgetPost(lane.desk.frontend.Name(), lane.channel, item.slot));
+    item.instead_of.clear();
     co_return false;
   }
   Failed(lane, edited.error());
@@ -193,10 +202,15 @@ void Outbox::Posted(Lane& lane, const std::string& post) {
   Lane::Kept(item);
 }
 
-void Outbox::Edited(Lane& lane) {
+void Outbox::Edited(Lane& lane, const std::string& post) {
   lane.backoff.Reset();
   OutgoingItem& item = *lane.in_flight;
-  if (item.row != 0) Note(store_->MarkEdited(item, clock_.WallNow()));
+  if (!item.instead_of.empty() && !item.slot.empty()) {
+    // What was the acknowledgement's is its own from now on.
+    Note(store_->MarkPosted(lane.desk.frontend.Name(), item, post, clock_.WallNow()));
+  } else if (item.row != 0) {
+    Note(store_->MarkEdited(item, clock_.WallNow()));
+  }
   Lane::Kept(item);
   if (lane.desk.abilities.files_by_edit || item.post.attachments.empty()) return;
   // The file then is a message of its own.

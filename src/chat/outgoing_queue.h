@@ -32,6 +32,8 @@ struct OutgoingItem {
   Outgoing post;
   /// Messages of one slot are one post that is edited; empty: a post of its own.
   std::string slot;
+  /// A slot whose post it takes the place of, where its own has none.
+  std::string instead_of;
   /// The first line without markup, for summaries.
   std::string headline;
   bool failure = false;

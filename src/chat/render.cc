@@ -20,6 +20,8 @@ constexpr std::size_t kLongestUrl = 500;
 // Less of a cut line than this tells nothing.
 constexpr std::size_t kShortestPiece = 20;
 
+// Of a block no more than this is looked at, unless a message may hold more; then so much more.
+constexpr std::size_t kLookedAt = std::size_t{64} * 1024;
 constexpr std::size_t kBytesOfRune = 4;
 constexpr std::size_t kBlockFactor = 8;
 
@@ -76,7 +78,7 @@ class Writer {
 
   // What is far more than any message holds is not even looked at: a program may have printed megabytes.
   Block BlockText(std::string_view code) const {
-    const std::size_t most = kBytesOfRune * kBlockFactor * dialect_.MessageLimit();
+    const std::size_t most = std::max(kLookedAt, kBytesOfRune * kBlockFactor * dialect_.MessageLimit());
     std::size_t start = 0;
     if (code.size() > most) {
       // A whole line, so that nothing is cut that is known by its start.
@@ -93,7 +95,7 @@ class Writer {
     for (auto& row : rows) {
       for (std::string& cell : row) cell = Mask(cell);
     }
-    const std::vector<std::string> lines = TableLines(rows);
+    const std::vector<std::string> lines = TableLines(rows, dialect_.TableWidth());
     std::string best;
     std::string text;
     for (std::size_t i = 0; i < lines.size(); ++i) {
@@ -253,12 +255,13 @@ Text WithName(const Field& field) {
   return line;
 }
 
-}  // namespace
+enum class Files { kTaken, kNotTaken };
 
-Rendered RenderAll(const Message& message, const Dialect& dialect, const base::Masker* masker) {
+Rendered RenderParts(const Message& message, const Dialect& dialect, const base::Masker* masker, Files files) {
   const Writer writer(dialect, masker);
   const std::size_t limit = dialect.MessageLimit();
-  const Block code = message.code ? writer.BlockText(*message.code) : Block();
+  const bool as_file = files == Files::kTaken && message.only_file && !message.code_file.empty();
+  const Block code = message.code && !as_file ? writer.BlockText(*message.code) : Block();
   std::vector<Text> lines;
   for (const Field& field : message.fields) lines.push_back(WithName(field));
   lines.insert(lines.end(), message.lines.begin(), message.lines.end());
@@ -296,15 +299,21 @@ Rendered RenderAll(const Message& message, const Dialect& dialect, const base::M
   const bool cut = code.before > 0 || block > room() + 1;
   if (block > 0 && room() > 0) add(writer.BlockWithin(code, room()));
   add(std::move(buttons));
-  if (cut && !message.code_file.empty()) {
+  if (files == Files::kTaken && !message.code_file.empty() && message.code && (cut || as_file)) {
     rendered.files.push_back({.name = message.code_file, .bytes = writer.File(*message.code)});
   }
   rendered.text = fmt::format("{}", fmt::join(parts, "\n"));
   return rendered;
 }
 
+}  // namespace
+
+Rendered RenderAll(const Message& message, const Dialect& dialect, const base::Masker* masker) {
+  return RenderParts(message, dialect, masker, Files::kTaken);
+}
+
 std::string Render(const Message& message, const Dialect& dialect, const base::Masker* masker) {
-  return RenderAll(message, dialect, masker).text;
+  return RenderParts(message, dialect, masker, Files::kNotTaken).text;
 }
 
 }  // namespace shipmate::chat

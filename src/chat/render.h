@@ -24,8 +24,8 @@ struct Rendered {
 /// cut, so that no cut can undo an escape. What gives way, in this order: the start of the code (with a count of the
 /// bytes left out), the last rows of the table and the last lines ("... and 12 more"), the end of the headline ("...").
 std::string Render(const Message& message, const Dialect& dialect, const base::Masker* masker = nullptr);
-/// The same, and where the block was cut and has a name for it (Message::code_file), the whole of it as a file: cleaned
-/// and masked, too, and cut at its start to kFileLimit bytes.
+/// The same, where files can go along: where the block was cut and has a name for it (Message::code_file), the whole of
+/// it is one, cleaned and masked, too, and cut at its start to kFileLimit bytes.
 Rendered RenderAll(const Message& message, const Dialect& dialect, const base::Masker* masker);
 inline constexpr std::size_t kFileLimit = 4 * 1024 * 1024;
 

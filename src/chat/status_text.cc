@@ -136,10 +136,11 @@ void AddLastEnd(Message& message, const service::ServiceView& view, const base::
 }  // namespace
 
 Message StatusDetails(const service::ServiceView& view, const base::Clock& clock,
-                      const std::optional<service::ServiceUse>& use) {
+                      const std::optional<service::ServiceUse>& use, std::string_view prefix) {
   Message message;
   message.headline.Plain(std::string(Mark(view)) + " ").Bold(view.name).Plain(": " + StateAndWhy(view));
-  if (IsFailed(view) && !view.reason.empty()) message.headline.Plain("; start it with ").Code("start " + view.name);
+  if (IsFailed(view) && !view.reason.empty())
+    message.headline.Plain("; start it with ").Code(std::string(prefix) + "start " + view.name);
   if (view.pid > 0) message.lines.emplace_back(fmt::format("pid {}", view.pid));
   if (IsRunning(view) && view.uptime.count() > 0) {
     message.lines.emplace_back("up for " + base::FormatDuration(view.uptime));
@@ -173,7 +174,7 @@ Message StatusDetails(const service::ServiceView& view, const base::Clock& clock
   return message;
 }
 
-Message StatusOverview(std::vector<service::ServiceView> views) {
+Message StatusOverview(std::vector<service::ServiceView> views, std::string_view prefix) {
   Message message;
   if (views.empty()) {
     message.headline.Plain("No services configured.");
@@ -206,7 +207,7 @@ Message StatusOverview(std::vector<service::ServiceView> views) {
   if (quiet_running > 0) message.lines.emplace_back(fmt::format("\u25cf {} running", quiet_running));
   if (stopped > 0) message.lines.emplace_back(fmt::format("\u25cb {} stopped", stopped));
   if (other > 0) message.lines.emplace_back(fmt::format("\u2026 {} others", other));
-  message.lines.push_back(Text().Plain("more: ").Code("status <service>..."));
+  message.lines.push_back(Text().Plain("more: ").Code(std::string(prefix) + "status <service>..."));
   return message;
 }
 

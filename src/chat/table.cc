@@ -26,7 +26,7 @@ std::vector<std::string> TableLines(const std::vector<std::vector<std::string>>&
   for (const auto& row : rows) {
     widths.resize(std::max(widths.size(), row.size()), 1);
     for (std::size_t i = 0; i < row.size(); ++i) {
-      widths[i] = std::max(widths[i], base::RuneCount(base::EscapeControls(row[i])));
+      widths[i] = std::max(widths[i], std::min(width, base::RuneCount(base::EscapeControls(row[i]))));
     }
   }
   // Each column and each gap takes one at least.
@@ -34,17 +34,7 @@ std::vector<std::string> TableLines(const std::vector<std::vector<std::string>>&
   if (widths.empty()) return {};
   const std::size_t room = width - kGap.size() * (widths.size() - 1);
   std::size_t used = std::accumulate(widths.begin(), widths.end(), std::size_t{0});
-  while (used > room) {
-    std::size_t& widest = *std::ranges::max_element(widths);
-    std::size_t next = 1;
-    for (const std::size_t other : widths) {
-      if (other < widest) next = std::max(next, other);
-    }
-    // Down to the next widest at once, but no further than needed.
-    const std::size_t step = std::clamp<std::size_t>(widest - next, 1, used - room);
-    widest -= step;
-    used -= step;
-  }
+  for (; used > room; --used) --*std::ranges::max_element(widths);
   std::vector<std::string> lines;
   for (const auto& row : rows) {
     std::string line;

@@ -8,12 +8,9 @@
 
 namespace shipmate::chat {
 
-/// What a phone shows in a line of a code block.
-inline constexpr std::size_t kTableWidth = 40;
-
 /// A line for each of `rows`, none longer than `width` code points: columns two blanks apart, each as wide as its
 /// widest cell; where that is too much the widest columns give way, and what is cut there ends in "~". Cells are one
 /// line each: control characters are shown escaped. Columns for which there is no room at all are left out.
-std::vector<std::string> TableLines(const std::vector<std::vector<std::string>>& rows, std::size_t width = kTableWidth);
+std::vector<std::string> TableLines(const std::vector<std::vector<std::string>>& rows, std::size_t width);
 
 }  // namespace shipmate::chat

@@ -35,17 +35,18 @@ Verbs Verbs::BuiltIn() {
   return verbs;
 }
 
-Verbs::Verbs(std::vector<config::CommandSpec> specs) : specs_(std::move(specs)) {
-  std::ranges::sort(specs_, {}, &config::CommandSpec::name);
+Verbs::Verbs(std::vector<config::CommandSpec> specs) {
+  std::ranges::sort(specs, {}, &config::CommandSpec::name);
+  specs_ = std::make_shared<const std::vector<config::CommandSpec>>(std::move(specs));
 }
 
-void Verbs::Add(std::vector<config::CommandSpec> specs) {
-  std::ranges::move(specs, std::back_inserter(specs_));
-  std::ranges::sort(specs_, {}, &config::CommandSpec::name);
+void Verbs::SetCustom(std::vector<config::CommandSpec> specs) {
+  std::ranges::copy_if(*specs_, std::back_inserter(specs), [](const config::CommandSpec& spec) { return !spec.run; });
+  *this = Verbs(std::move(specs));
 }
 
 const config::CommandSpec* Verbs::Find(std::string_view verb) const {
-  for (const config::CommandSpec& spec : specs_) {
+  for (const config::CommandSpec& spec : *specs_) {
     if (spec.name == verb || std::ranges::find(spec.aliases, verb) != spec.aliases.end()) return &spec;
   }
   return nullptr;
@@ -53,7 +54,7 @@ const config::CommandSpec* Verbs::Find(std::string_view verb) const {
 
 std::vector<std::string> Verbs::Names() const {
   std::vector<std::string> names;
-  for (const config::CommandSpec& spec : specs_) {
+  for (const config::CommandSpec& spec : *specs_) {
     names.push_back(spec.name);
     names.insert(names.end(), spec.aliases.begin(), spec.aliases.end());
   }

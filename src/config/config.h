@@ -335,6 +335,7 @@ struct RunSpec {
   enum class Output {
     kFence,  ///< as a block of code
     kPlain,  ///< as text
+    kFile,   ///< as a file, where the platform takes files
   };
   /// The program and its arguments, with `{name}` where an argument of the command goes.
   std::vector<std::string> argv;

@@ -24,9 +24,10 @@ namespace {
 constexpr std::chrono::milliseconds kShortestTimeout{std::chrono::seconds(1)};
 constexpr std::chrono::milliseconds kLongestTimeout{std::chrono::hours(1)};
 
-constexpr std::array<std::pair<std::string_view, RunSpec::Output>, 2> kOutputs = {{
+constexpr std::array<std::pair<std::string_view, RunSpec::Output>, 3> kOutputs = {{
     {"fence", RunSpec::Output::kFence},
     {"plain", RunSpec::Output::kPlain},
+    {"file", RunSpec::Output::kFile},
 }};
 
 bool IsMany(const ArgumentSpec& argument) {

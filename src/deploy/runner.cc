@@ -117,7 +117,8 @@ Task<StepsResult> RunSteps(StepsOptions options) {
   for (std::size_t index = 0; index < options.steps.size(); ++index) {
     const std::string step(base::Trim(options.steps[index]));
     const base::SteadyTime began = clock.Now();
-    StepRecord record{.text = step, .began = clock.WallNow()};
+    const std::string shown = options.masker ? options.masker->Mask(step) : step;
+    StepRecord record{.text = shown, .began = clock.WallNow()};
     std::string& failure = record.failure;
     if (cancel.Cancelled()) {
       result.cancelled = true;
@@ -128,7 +129,7 @@ Task<StepsResult> RunSteps(StepsOptions options) {
       failure = "timed out after " + LimitText(options.limit);
     } else {
       if (options.on_step) options.on_step(index);
-      output.Add("$ " + step + "\n");
+      output.Add("$ " + shown + "\n");
       const auto last_output = std::make_shared<base::SteadyTime>(began);
       os::CommandOptions command;
       command.argv = {"sh", "-c", step};
@@ -166,7 +167,7 @@ Task<StepsResult> RunSteps(StepsOptions options) {
     if (!output.AtLineStart()) output.Add("\n");
     output.Add("ERROR: " + failure + "\n");
     result.status = StepsStatus::kFailed;
-    result.failed_step = step;
+    result.failed_step = shown;
     break;
   }
   result.output = output.Text();

@@ -54,15 +54,13 @@ std::string UrlEncoded(std::string_view text) {
 
 std::shared_ptr<const base::Masker> MaskerOf(const std::map<std::string, std::string>& variables) {
   auto masker = std::make_shared<base::Masker>();
-  bool any = false;
   for (const auto& [name, value] : variables) {
     if (!IsSecretName(name)) continue;
-    any = true;
     masker->Add(base::Secret(value));
     masker->Add(base::Secret(Base64(value)));
     masker->Add(base::Secret(UrlEncoded(value)));
   }
-  return any ? masker : nullptr;
+  return masker;
 }
 
 }  // namespace shipmate::deploy

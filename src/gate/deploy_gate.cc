@@ -210,6 +210,11 @@ bool DeployGate::Enqueue(Wish& wish, Change& change) const {
     change.news.emplace_back(wish.service, std::move(news));
   }
   change.put.push_back(wish);
+  if (std::string why = Obstacle(wish); !why.empty()) {
+    DeployNews news = News(DeployNews::Kind::kQueued, wish);
+    news.why = std::move(why);
+    change.news.emplace_back(wish.service, std::move(news));
+  }
   return false;
 }
 

@@ -35,6 +35,8 @@ enum class Change {
 /// The end of one process instance; of a unit also what else happened to it without our doing.
 struct Exit {
   std::uint64_t generation = 0;
+  /// Process services only.
+  int pid = 0;
   os::ExitStatus status;
   std::chrono::milliseconds uptime{0};
   /// exited; for units also failed, started, restarted.

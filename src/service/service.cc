@@ -124,6 +124,8 @@ void Service::SawExit(const Exit& exit) {
   if (exit.IsEnd()) {
     ending.detail.exit = exit.status;
     ending.detail.uptime = exit.uptime;
+    // A later run of ours would tell the same end by it.
+    ending.detail.pid = exit.pid;
   }
   exits_.push_back(std::move(ending));
   if (staying_up_) staying_up_->Set();
@@ -150,7 +152,6 @@ Task<void> Service::ReportExits() {
     EventDetail& detail = ending.detail;
     const bool is_news = detail.exit || !detail.error.empty();
     if (is_news) detail.log_tail = co_await TailOf(ending.log);
-    co_await SaveQuietly();
     if (detail.exit) {
       LogInfo(fmt::format("{}: {} after {}", Name(), detail.exit->Describe(), base::FormatDuration(detail.uptime)));
     } else if (is_news) {
@@ -161,6 +162,8 @@ Task<void> Service::ReportExits() {
     exits_.pop_front();
     Emit(ending.event, detail);
     if (ending.gave_up) TellGivenUp(detail);
+    // Told before it is remembered as over: who is killed in between tells it again, under the same name.
+    co_await SaveQuietly();
   }
 }
 

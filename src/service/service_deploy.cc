@@ -290,7 +290,9 @@ Task<deploy::StepsResult> Service::RunDeploySteps(const Deploy& deploy, const st
     LogWarn(fmt::format("{}: {}", Name(), made.error().what));
   }
   record_.planned = steps.size();
-  const auto names = std::make_shared<const std::vector<std::string>>(steps);
+  std::vector<std::string> shown;
+  for (const std::string& step : steps) shown.push_back(options.masker->Mask(step));
+  const auto names = std::make_shared<const std::vector<std::string>>(std::move(shown));
   options.on_step = [this, names](std::size_t index) { NoteStep(index, *names); };
   options.on_start = [this](pid_t pid) {
     state_.step_process = os::Identify(pid);

@@ -46,6 +46,7 @@ void Service::EndChange() {
 }
 
 void Service::JudgeExits() {
+  std::optional<RestartAction> last;
   for (Ending& ending : exits_) {
     if (std::exchange(ending.judged, true)) continue;
     const EventDetail& exit = ending.detail;
@@ -56,8 +57,10 @@ void Service::JudgeExits() {
     FillFromPolicy(ending.detail);
     if (next.kind == Kind::kStart) ending.detail.next_start = next.delay;
     ending.gave_up = next.kind == Kind::kGiveUp;
-    Follow(next);
+    last = next;
   }
+  // It may start the service at once, and so take from the list.
+  if (last) Follow(*last);
 }
 
 Task<void> Service::SettleExits() {

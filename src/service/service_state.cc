@@ -160,6 +160,7 @@ Task<void> Service::SettleStart() {
     LogWarn(Name() + ": ended while shipmate did not run");
     EventDetail detail;
     detail.generation = state_.generation;
+    if (state_.backend) detail.pid = state_.backend->pid;
     detail.exit = os::ExitStatus();
     detail.log_tail = co_await TailOf("");
     last_exit_ = detail.exit->Describe();
@@ -168,9 +169,9 @@ Task<void> Service::SettleStart() {
     FillFromPolicy(detail);
     // It has been down for long enough: the last step of start-up starts it at once.
     if (next.kind == RestartAction::Kind::kStart) policy_.Hold();
-    co_await SaveQuietly();
     Emit("exited", detail);
     if (next.kind == RestartAction::Kind::kGiveUp) Emit("failed", detail);
+    co_await SaveQuietly();
   }
   if (IsProcess() && backend_->Pid() != 0) Follow(policy_.Spawned(context_.clock->Now()));
   changing_ = false;

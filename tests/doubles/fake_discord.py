@@ -61,7 +61,9 @@ class FakeDiscord:
                 if m["author"]["id"] == BOT and (channel is None or m["channel_id"] == channel)]
 
     def replies_to(self, message_id):
-        return [m for m in self.posts() if m.get("message_reference", {}).get("message_id") == message_id]
+        """The answers to it; that it is being worked on is none yet."""
+        return [m for m in self.posts() if m.get("message_reference", {}).get("message_id") == message_id
+                and not m["content"].startswith("Working on ")]
 
     def trace(self, kind=None):
         return [e for e in self.read("trace") if kind is None or e["kind"] == kind]

@@ -301,7 +301,8 @@ class FakeMattermost:
                                    not p["delete_at"] and (channel is None or p["channel_id"] == channel)])
 
     def replies_to(self, post_id):
-        return [p for p in self.posts() if p["root_id"] == post_id]
+        """The answers in its thread; that something is being worked on is none yet."""
+        return [p for p in self.posts() if p["root_id"] == post_id and not p["message"].startswith("Working on ")]
 
     def trace(self, kind=None):
         return self._call(lambda: [e for e in self.notes if kind is None or e["kind"] == kind])

@@ -93,7 +93,7 @@ class Deploys(E2ETest):
         self.serving(program, "one")
         program.ask("deploy app", "waits for a confirmation")
         self.assertIn(second[:7], self.said(r"Deploy of \*\*app\*\* waits for a confirmation")[0])
-        pending = program.ask("pending", "waiting: app")
+        pending = program.ask("pending", r"app +[0-9a-f]{7}")
         self.assertIn(second[:7], pending)
         # The question outlives the program.
         program.end()
@@ -107,10 +107,10 @@ class Deploys(E2ETest):
         wait_for(lambda: "success" in self.home.state("app").get("last_result", ""), "the deploy")
         self.assertEqual(self.deployed(), second)
         self.serving(program, "two")
-        history = program.ask("history app", r"#\d+ app")
+        history = program.ask("history app", r"#\d+ ")
         self.assertIn(second[:7], history)
         self.assertIn("version two", history)
-        number = re.search(r"#(\d+) app", history)[1]
+        number = re.search(r"#(\d+) ", history)[1]
         log = program.ask(f"deploy-log {number}", "CI|app main")
         self.assertRegex(log, rf"app main {number} true token=\*\*\*")
         self.assertNotIn("tops3cret", log)
@@ -132,7 +132,7 @@ class Deploys(E2ETest):
         self.assertEqual(self.deployed(), second)
         self.serving(program, "two")
         self.assertEqual(forge.post(payload)[1]["services"][0]["decision"], "replay")
-        self.assertIn(second[:7], program.ask("history app", r"#\d+ app"))
+        self.assertIn(second[:7], program.ask("history app", r"#\d+ "))
         # One deploy, one notice of its success, and none of the restart that belongs to it.
         self.assertEqual(len(self.said("succeeded")), 1)
         self.assertEqual([m["content"] for m in self.double.posts() if "restarted" in m["content"]], [])
@@ -179,7 +179,7 @@ class Deploys(E2ETest):
         self.assertIn(f"Rolled back: {self.first[:7]} runs again", told[0])
         self.assertEqual(self.deployed(), self.first)
         wait_for(lambda: "app running" in program.ask("status", r"app \w+"), "the old version")
-        self.assertIn(bad[:7], program.ask("history app", r"#\d+ app"))
+        self.assertIn(bad[:7], program.ask("history app", r"#\d+ "))
 
     def test_a_person_goes_back_and_pushes_are_frozen(self):
         self.app(self.PULL)

@@ -5,6 +5,7 @@ import re
 import sys
 import time
 import unittest
+from pathlib import Path
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "doubles"))
 from fake_discord import ALICE, BOT, CHANNEL, GUILD, OTHER_CHANNEL, FakeDiscord  # noqa: E402
@@ -143,33 +144,56 @@ class Discord(OnDiscord):
     def test_deploy_and_its_notices(self):
         self.home.process("echo", "while :; do echo tick; sleep 0.2; done", "deploy:\n  - echo building\n  - 'false'\n")
         self.connect()
-        self.assertIn("Deploy requested for **echo**", self.answer("!deploy echo"))
+        self.answer("!deploy echo")
         failed = self.double.wait(
             lambda: [m["content"] for m in self.double.posts() if "failed at step" in m["content"]], "the failure")
         self.assertIn("`false`", failed[0])
         self.assertIn("building", failed[0])
 
-    def test_the_token_shows_nowhere(self):
-        self.home.process("printer", "env; cat /proc/self/environ; exec sleep 1000")
-        secret = "secret-token-5f2a9c"
-        self.double.control("settings", token=secret)
-        program = self.start(interactive=False, environment={"DISCORD_TOKEN": secret})
-        self.double.wait_session()
-        self.answer("!logs printer")
-        self.answer("!reload")
-        program.signal(15)
-        program.wait()
-        seen = [program.stderr(), str(self.double.read("messages"))]
+    def test_no_secret_shows_anywhere(self):
+        """T-12: a sentinel in every secret, through failures and a kill, with all that can be logged."""
+        names = ["DISCORD_TOKEN", "MATTERMOST_TOKEN", "GITHUB_WEBHOOK_SECRET", "GITLAB_WEBHOOK_SECRET",
+                 "GITEA_WEBHOOK_SECRET", "GENERIC_WEBHOOK_SECRET"]
+        secrets = {name: f"sentinel-of-{name.lower()}-5f2a9c" for name in names}
+        in_url = "sentinel-of-a-url-5f2a9c"
+        # Half of them by the file.
+        (self.home.path / ".env").write_text("".join(f"{name}={secrets[name]}\n" for name in names[3:]), encoding="utf-8")
+        self.home.process("printer", "env; cat /proc/self/environ /proc/$PPID/environ /proc/$PPID/cmdline; echo printed; "
+                                     "exec sleep 1000",
+                          f"deploy:\n  - env; cat /proc/$PPID/environ; git clone https://me:{in_url}@127.0.0.1:1/x y\n")
+        self.double.control("settings", token=secrets["DISCORD_TOKEN"])
+        environment = {name: secrets[name] for name in names[:3]}
+        errors = []
+        for _ in range(2):
+            program = self.start("--verbose", interactive=False, environment=environment)
+            self.double.wait_session()
+            wait_for(lambda: "printed" in self.answer("!logs printer 200"), "the log to be written")
+            self.answer("!reload")
+            self.answer("!deploy printer")
+            self.double.wait(lambda: [m for m in self.double.posts() if "failed at step" in m["content"]], "the failure")
+            self.answer("!deploy-log 1")
+            self.answer("!history printer")
+            self.answer("!status printer")
+            self.double.control("fault", rest={"path": "/messages", "status": 500, "times": 2})
+            self.answer("!count")
+            running = list(self.home.processes()) + [program.process.pid]
+            seen = {}
+            for pid in running:
+                for what in ("environ", "cmdline"):
+                    seen[f"/proc/{pid}/{what}"] = Path(f"/proc/{pid}/{what}").read_text(encoding="utf-8", errors="replace")
+            errors.append(program)
+            program.kill()
+        seen["messages"] = str(self.double.read("messages"))
+        for number, program in enumerate(errors):
+            seen[f"standard error {number}"] = program.stderr()
         for root, _, files in os.walk(self.home.path):
             for name in files:
-                with open(os.path.join(root, name), "rb") as file:
-                    seen.append(file.read().decode(errors="replace"))
-        for pid in self.home.processes():
-            for what in ("environ", "cmdline"):
-                with open(f"/proc/{pid}/{what}", "rb") as file:
-                    seen.append(file.read().decode(errors="replace"))
-        for text in seen:
-            self.assertNotIn(secret, text)
+                path = Path(root) / name
+                # Where they were written down by the user.
+                if name != ".env" and path.parent.name != "services":
+                    seen[str(path)] = path.read_bytes().decode(errors="replace")
+        found = [(place, secret) for place, text in seen.items() for secret in [*secrets.values(), in_url] if secret in text]
+        self.assertEqual(found, [])
 
 
 class Record(OnDiscord):
@@ -248,6 +272,32 @@ class Custom(OnDiscord):
         self.assertNotIn("DISCORD_TOKEN", said)
         self.assertIn("Shows its arguments", self.answer("!help"))
         self.assertIn("Not allowed", self.answer("!show echo", author=STRANGER))
+
+    def test_reload_applies_commands_and_access(self):
+        self.connect()
+        self.assertIn("Not allowed", self.answer("!show echo", author=STRANGER))
+        self.assertEqual(self.answer("!reload"), "Config reloaded: nothing changed")
+        commands = self.home.path / "cmd"
+        code = re.search(r"`!yes (\w+)`", self.answer("!wipe"))[1]
+        (commands / "wipe.yaml").unlink()
+        (commands / "dump.yaml").write_text(
+            "name: dump\nhelp: Counts\nrole: viewer\nrun: [seq, '3']\noutput: file\n", encoding="utf-8")
+        config = self.home.path / "config.yaml"
+        config.write_text(config.read_text(encoding="utf-8").replace(
+            "access:\n", f'access:\n  operator:\n    discord: ["{STRANGER}"]\n') + "prefix: '?'\n", encoding="utf-8")
+        (commands / "bad.yaml").write_text("name: bad\n", encoding="utf-8")
+        self.assertIn("nothing was changed", self.answer("!reload"))
+        self.assertIn("Not allowed", self.answer("!show echo", author=STRANGER))
+        (commands / "bad.yaml").unlink()
+        said = self.answer("!reload")
+        self.assertTrue(said.startswith("Config reloaded: access changed, 2 commands changed"), said)
+        self.assertIn("applied when Shipmate is restarted", said)
+        self.assertIn("[echo]", self.answer("!show echo", author=STRANGER))
+        self.assertIn("unknown command", self.answer("!wipe"))
+        self.assertIn("nothing of yours", self.answer(f"!yes {code}"))
+        self.assertIn("done in", self.answer("!dump"))
+        files = [file["filename"] for e in self.double.trace("rest") for file in e.get("body", {}).get("attachments", [])]
+        self.assertIn("dump.txt", files)
 
     def test_what_asks_first_waits_for_a_yes(self):
         here = self.home.path / "work" / "here"

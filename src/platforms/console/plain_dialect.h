@@ -17,6 +17,7 @@ class PlainDialect final : public chat::Dialect {
   explicit PlainDialect(Emphasis emphasis) : emphasis_(emphasis) {}
 
   std::size_t MessageLimit() const override;
+  std::size_t TableWidth() const override { return 100; }
   std::string Escape(std::string_view text) const override;
   std::string Bold(std::string_view text) const override;
   std::string Code(std::string_view text) const override;

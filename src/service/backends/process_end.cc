@@ -75,6 +75,7 @@ Task<void> ProcessBackend::Conclude(std::shared_ptr<Instance> instance) {
   }
   Exit exit;
   exit.generation = instance->generation;
+  exit.pid = instance->identity.pid;
   exit.uptime = uptime;
   exit.status = co_await os::WaitExit(instance->pidfd.Get());
   Mark(*instance,

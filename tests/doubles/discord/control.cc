@@ -105,6 +105,7 @@ net::HttpResponse SetSettings(World& world, const json::object& body) {
   Take(body, "bucket_window", settings.bucket_window);
   Take(body, "replay_limit", settings.replay_limit);
   Take(body, "interaction_limit", settings.interaction_limit);
+  Take(body, "nonce_window", settings.nonce_window);
   if (body.contains("message_content_allowed")) {
     settings.message_content_allowed = Flag(body, "message_content_allowed");
   }
@@ -176,6 +177,8 @@ net::HttpResponse Control(World& world, const net::HttpRequest& request) {
     world.Dispatch(Text(body, "t", ""), body.contains("d") ? body.at("d").as_object() : json::object());
   } else if (what == "raw") {
     world.send_raw(body);
+  } else if (what == "no-faults") {
+    world.faults = Faults();
   } else if (what == "cut") {
     world.cut_sockets();
   } else if (what == "close") {

@@ -15,6 +15,7 @@ namespace shipmate::doubles::discord {
 ///   POST cut {} | close {code}            every socket: a TCP reset, or a close frame
 ///   POST settings {...}                   members of Settings
 ///   POST fault {...}                      members of Faults
+///   POST no-faults {}                     forgets all faults asked for
 ///   GET  trace | messages | sessions | commands
 net::HttpResponse Control(World& world, const net::HttpRequest& request);
 

@@ -14,7 +14,6 @@ namespace {
 
 // Discord, Message Resource: code points, not bytes.
 constexpr std::size_t kContentLimit = 2000;
-constexpr auto kNonceWindow = std::chrono::minutes(5);
 constexpr auto kTokenLife = std::chrono::minutes(15);
 
 // `Via` is what tells Discord's own 429 from one of the CDN before it.
@@ -232,7 +231,7 @@ net::HttpResponse Rest::CreateMessage(const std::string& channel, const net::Htt
   if (!nonce.empty() && enforce != nullptr && enforce->is_bool() && enforce->get_bool()) {
     for (const Message& message : world_.messages) {
       if (message.channel == channel && message.nonce == nonce && message.author_id == world_.settings.bot_id &&
-          now - message.created < kNonceWindow) {
+          now - message.created < world_.settings.nonce_window) {
         net::HttpResponse response = Json(200, message.body);
         add_bucket_headers(response, remaining);
         return response;

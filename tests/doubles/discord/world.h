@@ -39,6 +39,8 @@ struct Settings {
   /// Events kept for a session's resume.
   std::size_t replay_limit = 100;
   std::chrono::milliseconds interaction_limit{3000};
+  /// How long the nonces of messages are known.
+  std::chrono::milliseconds nonce_window{std::chrono::minutes(5)};
 };
 
 /// Faults asked for, each consumed when met unless it says otherwise.

@@ -100,7 +100,7 @@ TEST_CASE("what a dead run left unanswered is answered once") {
   CHECK(bridge.frontend.sent[0].reply_to == "old");
   CHECK(bridge.frontend.sent[0].key == "r:discord:old");
   CHECK(bridge.frontend.sent[0].text.ends_with(
-      "\nIt is not run again: look at `status`, then give it once more if need be."));
+      "\nIt is not run again: look at `!status`, then give it once more if need be."));
   CHECK(bridge.audit->Latest(1)->front().result == "interrupted by a restart");
 }
 

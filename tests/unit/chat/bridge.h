@@ -19,6 +19,7 @@
 #include "gate/deploy_gate.h"
 #include "gate/store.h"
 #include "history/audit.h"
+#include "history/deploys.h"
 #include "history/schema.h"
 #include "unit/service/machine.h"
 
@@ -46,13 +47,15 @@ class Bridge {
   /// Alice (42) is an admin where `access` does not say otherwise.
   explicit Bridge(std::vector<config::ServiceConfig> services,
                   std::vector<config::ChannelConfig> channels = TwoChannels(),
-                  std::optional<config::AccessConfig> access = AliceIsAdmin(), Recording recording = Recording::kOff)
+                  std::optional<config::AccessConfig> access = AliceIsAdmin(), Recording recording = Recording::kOff,
+                  chat::Abilities abilities = {})
       : frontend("discord", std::move(channels)),
         outbox(machine.loop.get_executor()),
         notifier(outbox, machine.clock, "!"),
         verbs(chat::Verbs::BuiltIn()),
         access(std::move(access)),
         custom({"BASE=base", "PATH=/usr/local/bin:/usr/bin:/bin"}, machine.clock, "!") {
+    frontend.abilities = abilities;
     machine.Start(std::move(services));
     machine.manager->SetNotifier(notifier);
     gate = std::make_unique<gate::DeployGate>(gate::GateSetup{.executor = machine.loop.get_executor(),
@@ -65,12 +68,18 @@ class Bridge {
     if (recording == Recording::kOn) {
       database = std::move(*store::Database::Open(machine.dir / "history.db", history::Migrations()));
       audit = std::make_unique<history::Audit>(*database, machine.clock, nullptr);
+      deploys = std::make_unique<history::Deploys>(*database, machine.clock, nullptr);
     }
     MakeHub();
     outbox.Add(frontend);
   }
   /// Adds commands of the user's own, whose programs get BASE=base.
-  void Custom(std::vector<config::CommandSpec> specs) { verbs.Add(std::move(specs)); }
+  void Custom(std::vector<config::CommandSpec> specs) { verbs.SetCustom(std::move(specs)); }
+  Task<chat::ReloadOutcome> Reload() {
+    auto services = co_await machine.manager->Reload();
+    if (!services) co_return std::unexpected(std::move(services.error()));
+    co_return chat::Reloaded{.services = *std::move(services)};
+  }
   /// The hub anew, as after a restart.
   void MakeHub() {
     dispatcher = std::make_unique<chat::Dispatcher>(chat::Desk{.manager = *machine.manager,
@@ -78,11 +87,13 @@ class Bridge {
                                                                .verbs = verbs,
                                                                .access = access,
                                                                .clock = machine.clock,
+                                                               .prefix = "!",
                                                                .frontends = [this] { return health; },
                                                                .custom = &custom,
+                                                               .reload = [this] { return Reload(); },
                                                                .audit = audit.get(),
                                                                .unrecorded = "",
-                                                               .deploys = nullptr});
+                                                               .deploys = deploys.get()});
     hub = std::make_unique<chat::Hub>(machine.loop.get_executor(), *dispatcher, outbox, "!");
   }
   ~Bridge() {
@@ -146,6 +157,7 @@ class Bridge {
   std::vector<std::pair<std::string, chat::Health>> health;
   std::unique_ptr<store::Database> database;
   std::unique_ptr<history::Audit> audit;
+  std::unique_ptr<history::Deploys> deploys;
   int said = 0;
   std::unique_ptr<gate::DeployGate> gate;
   std::unique_ptr<chat::Dispatcher> dispatcher;

@@ -249,8 +249,172 @@ TEST_CASE("a confirmation is asked for, with what it is about") {
       "shop", {.id = 7, .info = Push(), .actor = "push by bob", .ttl = 10min, .token = "deadbee"});
   CHECK(desk.Posted() ==
         Names{"Deploy of **shop** waits for a confirmation (repo acme/shop, push by bob, branch `main`, commit "
-              "deadbee (https://forge.example/acme/shop/commit/deadbeefcafe) by Alice). Answer `!confirm shop deadbee` "
-              "or `!decline shop` within 10m."});
+              "deadbee (https://forge.example/acme/shop/commit/deadbeefcafe) by Alice), for 10m.\n"
+              "Confirm: `!confirm shop deadbee`, Decline: `!decline shop`"});
+}
+
+constexpr Abilities kEditor{.edits = true, .lasting = true, .edit_interval = 0ms};
+using Kind = service::DeployNews::Kind;
+
+service::DeployNews News(Kind kind) {
+  service::DeployNews news;
+  news.kind = kind;
+  news.id = 7;
+  news.actor = "carol";
+  news.commit = "deadbeefcafe";
+  return news;
+}
+
+deploy::Record RunningDeploy() {
+  deploy::Record record;
+  record.id = 7;
+  record.service = "shop";
+  record.actor = "bob";
+  record.commit = "deadbeefcafe";
+  record.planned = 2;
+  return record;
+}
+
+TEST_CASE("from the question to the result a deploy is one post") {
+  Desk desk(kEditor);
+  std::vector<std::string> texts;
+  const auto settle = [&] {
+    desk.Settle();
+    texts.push_back(desk.frontend.edits.empty() ? desk.frontend.Texts().back() : desk.frontend.edits.back().text);
+  };
+  desk.notifier.ConfirmationRequested(
+      "shop", {.id = 7, .info = Push(), .actor = "push by bob", .ttl = 10min, .token = "deadbee"});
+  settle();
+  CHECK(texts.back().ends_with("\nConfirm: `!confirm shop deadbee`, Decline: `!decline shop`"));
+  desk.notifier.DeployNewsCame("shop", News(Kind::kConfirmed));
+  settle();
+  CHECK(texts.back() == "Deploy of **shop** (deadbee) was confirmed by carol.");
+  service::DeployNews queued = News(Kind::kQueued);
+  queued.why = "deploy 6 of shop is running";
+  desk.notifier.DeployNewsCame("shop", queued);
+  settle();
+  CHECK(texts.back() == "Deploy of **shop** (deadbee) is queued: deploy 6 of shop is running.");
+  desk.notifier.DeployStarted("shop", {.id = 7, .actor = "bob", .commit = "deadbeefcafe"});
+  settle();
+  CHECK(texts.back() == "Deploying **shop**... (deadbee, bob)");
+
+  deploy::Record record = RunningDeploy();
+  desk.notifier.DeployRecorded(record);
+  service::DeployNews step = News(Kind::kProgress);
+  step.step = 1;
+  step.steps = 2;
+  step.step_text = "git pull";
+  desk.notifier.DeployNewsCame("shop", step);
+  settle();
+  CHECK(texts.back() == "Deploying **shop**: step 1 of 2, `git pull` (deadbee, bob)");
+  desk.clock.Advance(12s);
+  desk.notifier.TellProgress();
+  settle();
+  CHECK(texts.back() == "Deploying **shop**: step 1 of 2, `git pull`, for 12s (deadbee, bob)");
+  record.steps.push_back({.text = "git pull", .duration = 13s});
+  desk.notifier.DeployRecorded(record);
+  step.step = 2;
+  step.step_text = "make";
+  desk.notifier.DeployNewsCame("shop", step);
+  settle();
+  CHECK(texts.back() == "Deploying **shop**: step 2 of 2, `make` (deadbee, bob)\n\u2713 `git pull` 13s");
+  record.steps.push_back({.text = "make", .duration = 90s});
+  desk.notifier.DeployRecorded(record);
+  settle();
+  CHECK(texts.back() ==
+        "Deploying **shop**: the steps are done, now it has to come up (deadbee, bob)\n\u2713 `git pull` 13s\n"
+        "\u2713 `make` 1m 30s");
+  desk.notifier.DeploySucceeded("shop", "", {.id = 7, .actor = "bob", .duration = 2min, .commit = "deadbeefcafe"});
+  settle();
+  CHECK(texts.back() == "Deploy of **shop** succeeded. (2m, deadbee, bob)");
+  CHECK(desk.frontend.sent.size() == 1);
+  // Nothing is left to tell of it.
+  desk.notifier.TellProgress();
+  const std::size_t edits = desk.frontend.edits.size();
+  desk.Settle();
+  CHECK(desk.frontend.edits.size() == edits);
+  desk.Posted();
+}
+
+TEST_CASE("a question that nobody answered, or that is answered otherwise, is edited to say so") {
+  for (const auto& [kind, text] : {std::pair(Kind::kDeclined, "was declined by carol."),
+                                   {Kind::kExpired, "was not confirmed in time"},
+                                   {Kind::kSuperseded, "is off: superseded by cafe123."}}) {
+    Desk desk(kEditor);
+    desk.notifier.ConfirmationRequested("shop", {.id = 7, .info = Push(), .actor = "", .ttl = 10min, .token = "x"});
+    desk.Settle();
+    service::DeployNews news = News(kind);
+    if (kind == Kind::kSuperseded) news.why = "superseded by cafe123";
+    {
+      // The one who answers is answered; the question has to say it all the same.
+      const Outbox::Awaited awaited(desk.outbox, "discord", "c1", {"shop"});
+      desk.notifier.DeployNewsCame("shop", news);
+    }
+    CHECK(desk.Posted().size() == 1);
+    REQUIRE(desk.frontend.edits.size() == 1);
+    CHECK(desk.frontend.edits[0].text.contains(std::string(text)));
+    CHECK_FALSE(desk.frontend.edits[0].text.contains("Confirm:"));
+  }
+}
+
+TEST_CASE("what was held is asked by a post of its own") {
+  Desk desk(kEditor);
+  desk.notifier.DeployNewsCame("shop", News(Kind::kHeld));
+  desk.Settle();
+  desk.notifier.ConfirmationRequested("shop", {.id = 7, .info = Push(), .actor = "", .ttl = 10min, .token = "x"});
+  CHECK(desk.Posted().size() == 2);
+}
+
+TEST_CASE(
+    "where nothing can be edited a deploy's steps are not told, and its question is answered by the answer alone") {
+  Desk desk;
+  desk.notifier.ConfirmationRequested("shop", {.id = 7, .info = Push(), .actor = "", .ttl = 10min, .token = "x"});
+  {
+    const Outbox::Awaited awaited(desk.outbox, "discord", "c1", {"shop"});
+    desk.notifier.DeployNewsCame("shop", News(Kind::kConfirmed));
+  }
+  desk.notifier.DeployStarted("shop", {.id = 7});
+  desk.notifier.DeployRecorded(RunningDeploy());
+  service::DeployNews step = News(Kind::kProgress);
+  step.step = 1;
+  step.steps = 2;
+  desk.notifier.DeployNewsCame("shop", step);
+  desk.notifier.DeploySucceeded("shop", "", {.id = 7});
+  const Names posted = desk.Posted();
+  REQUIRE(posted.size() == 3);
+  CHECK(posted[1] == "Deploying **shop**...");
+  CHECK(posted[2] == "Deploy of **shop** succeeded.");
+}
+
+TEST_CASE("the steps of going back are told as that, and a failed step leaves the word to the result") {
+  DeployProgress progress;
+  deploy::Record record = RunningDeploy();
+  progress.Take(record);
+  const base::SteadyTime now{};
+  CHECK_FALSE(progress.Describe(7, now));
+  service::DeployNews step = News(Kind::kProgress);
+  step.step = 1;
+  step.steps = 2;
+  step.step_text = "make";
+  progress.Take(step, now);
+  REQUIRE(progress.Describe(7, now));
+  record.steps.push_back({.text = "make", .duration = 1s, .failure = "exit status 2"});
+  progress.Take(record);
+  CHECK_FALSE(progress.Describe(7, now));
+  step.steps = 1;
+  step.step_text = "git checkout";
+  progress.Take(step, now);
+  const auto back = progress.Describe(7, now + 3s);
+  REQUIRE(back);
+  CHECK(back->headline.Bare() == "Going back with shop: step 1 of 1, git checkout, for 3s (deadbee, bob)");
+  CHECK(back->lines.at(0).Bare() == "\u2717 make 1s");
+  for (int i = 0; i < 9; ++i) record.steps.push_back({.text = "x", .duration = 1ms});
+  progress.Take(record);
+  CHECK(progress.Describe(7, now)->lines.size() == 6);
+  CHECK(progress.Describe(7, now)->lines[0].Bare() == "5 steps before");
+  record.ended = base::WallTime(1s);
+  progress.Take(record);
+  CHECK(progress.Empty());
 }
 
 TEST_CASE("events that have no number of their own get keys that never repeat") {

@@ -97,6 +97,20 @@ TEST_CASE("how it went is the first line") {
   CHECK(loud.ends_with("\n100000\n```"));
 }
 
+TEST_CASE("output that is to be a file") {
+  CommandSpec spec = Command("dump", {"seq", "1", "3"});
+  spec.run->output = RunSpec::Output::kFile;
+  const Message message =
+      ProgramAnswer(spec, os::CommandResult{.status = {.code = 0}, .output = "1\n2\n3\n"}, std::chrono::seconds(2));
+  CHECK(message.headline.Bare() == "dump: done in 2s, 3 lines");
+  CHECK(message.only_file);
+  CHECK(message.code_file == "dump.txt");
+  // Where there are no files it is shown.
+  Bridge bridge({});
+  bridge.Custom({spec});
+  CHECK(bridge.Say("!dump") == "**dump**: done in less than 1s, 3 lines\n```\n1\n2\n3\n```");
+}
+
 TEST_CASE("the program gets its environment and directory, no terminal and no input") {
   Bridge bridge({});
   CommandSpec spec = Command("env", {"sh", "-c", "echo $BASE $LEVEL; pwd; readlink /proc/self/fd/0; wc -c"});

@@ -49,7 +49,7 @@ TEST_CASE("handlers and built-in commands match one to one") {
 TEST_CASE("unknown words are answered with the nearest") {
   Bridge bridge({Sleeper("api")});
   CHECK(bridge.Say("!restat api") == "unknown command \"restat\"; did you mean **restart**?");
-  CHECK(bridge.Say("!frobnicate") == "unknown command \"frobnicate\"; try `help`");
+  CHECK(bridge.Say("!frobnicate") == "unknown command \"frobnicate\"; try `!help`");
   CHECK(bridge.Say("!start apj") == "service \"apj\" not found; did you mean **api**?");
   CHECK(bridge.Say("!start") == "usage: `start <service>...`");
   CHECK(bridge.Say("!" + std::string(1900, 'x')).size() < 120);
@@ -281,9 +281,9 @@ TEST_CASE("a push that asks first is confirmed once") {
   CHECK(bridge.Hears("Webhook for **shop**: acme/shop@deadbee on `main` by Bob"));
   CHECK(bridge.Hears("Deploy of **shop** waits for a confirmation"));
   const std::string none = bridge.Say("!confirm other");
-  CHECK(none.starts_with("No pending deploy confirmation for **other** (or it expired).\nwaiting: **shop** `deadbee`"));
-  CHECK(none.ends_with(", for 10m more"));
-  CHECK(bridge.Say("!pending").starts_with("1 deploy waits for a confirmation:\nwaiting: **shop** `deadbee`"));
+  const std::string table = "```\nservice  commit   left  who\nshop     deadbee  10m   push by Bob\n```";
+  CHECK(none == "No pending deploy confirmation for **other** (or it expired).\nWhat waits:\n" + table);
+  CHECK(bridge.Say("!pending") == "1 deploy waits for a confirmation:\n" + table);
   CHECK(bridge.Say("!confirm shop") == "Confirmed deploy for **shop**.");
   CHECK(bridge.Say("!confirm shop").starts_with("No pending deploy confirmation"));
   CHECK(bridge.Hears("Deploy of **shop** succeeded."));
@@ -295,7 +295,7 @@ TEST_CASE("while deploys are frozen nobody deploys, and all hear why") {
   Bridge bridge({Deployable("api", {"true"})});
   CHECK(bridge.Say("!unfreeze api") == "deploys of api are not frozen");
   CHECK(bridge.Say("!freeze api --reason \"the fair\" --for 2h") ==
-        "Deploys of **api** are frozen; what is pushed is remembered. `unfreeze api` ends it.");
+        "Deploys of **api** are frozen; what is pushed is remembered. `!unfreeze api` ends it.");
   const std::string refused = bridge.Say("!deploy api");
   CHECK(refused.starts_with("Deploy error: **api**: deploys of api are frozen by alice ("));
   CHECK(refused.ends_with(": the fair; `unfreeze api` ends that"));
@@ -339,6 +339,38 @@ TEST_CASE("a channel for some services touches no others") {
   CHECK_FALSE(bridge.Say("!status", "web").contains("api"));
   CHECK(bridge.Say("!reload", "web") == "reload concerns every service; here you can touch only web");
   CHECK(bridge.Say("!stop-all", "web") == "1 stopped");
+}
+
+TEST_CASE("the deploys that were, as a table") {
+  Bridge bridge({Sleeper("api"), Sleeper("web")}, tests::TwoChannels(), tests::AliceIsAdmin(), tests::Recording::kOn);
+  CHECK(bridge.Say("!history api") == "No deploys yet.");
+  const base::WallTime now = bridge.machine.clock.WallNow();
+  deploy::Record record;
+  record.id = 11;
+  record.service = "api";
+  record.actor = "alice";
+  record.commit = "deadbeefcafe";
+  record.subject = "Mend the cart";
+  record.began = now - std::chrono::hours(3);
+  record.ended = record.began + std::chrono::seconds(12);
+  record.result = "success";
+  bridge.deploys->DeployRecorded(record);
+  record.id = 12;
+  record.service = "web";
+  record.commit = "cafe12345678";
+  record.began = now - std::chrono::minutes(5);
+  record.ended = now;
+  record.result = "failed";
+  record.failed_step = "make\ntest";
+  bridge.deploys->DeployRecorded(record);
+  CHECK(bridge.Say("!history api") ==
+        "The last deploy of **api**; `!deploy-log 11` shows one.\n```\n"
+        "   deploy  commit   ago  what\n\u2713  #11     deadbee  3h   Mend the cart,~\n```");
+  CHECK(bridge.Say("!deploys") ==
+        "The last 2 deploys; `!deploy-log 12` shows one.\n```\n"
+        "   deploy  service  ago  what\n\u2717  #12     web      5m   failed at make~\n"
+        "\u2713  #11     api      3h   Mend the cart,~\n```");
+  CHECK(bridge.Say("!deploy-log 13") == "No deploy 13 is on record.");
 }
 
 }  // namespace

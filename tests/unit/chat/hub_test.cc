@@ -94,6 +94,42 @@ TEST_CASE("a slow command does not hold up a quick one") {
   CHECK(bridge.Hears("**stubborn**: stopped"));
 }
 
+TEST_CASE("a command that takes long is acknowledged, and its answer takes the place of that") {
+  for (const bool edits : {true, false}) {
+    auto stubborn = ProcessService("stubborn", "trap '' TERM; while :; do sleep 1; done");
+    stubborn.stop_timeout = std::chrono::seconds(3);
+    Bridge bridge({stubborn}, tests::TwoChannels(), tests::AliceIsAdmin(), tests::Recording::kOff,
+                  {.edits = edits, .lasting = true});
+    bridge.Say("!start stubborn");
+    bridge.hub->Receive(Bridge::By("!stop stubborn"));
+    REQUIRE(bridge.Hears("Working on `!stop stubborn` ..."));
+    REQUIRE(bridge.machine.Until([&] {
+      return edits ? !bridge.frontend.edits.empty() : bridge.Posted("ops").back() == "**stubborn**: stopped";
+    }));
+    if (!edits) continue;
+    CHECK(bridge.frontend.edits[0].text == "**stubborn**: stopped");
+    CHECK(bridge.frontend.edits[0].channel == "ops");
+    CHECK_FALSE(std::ranges::count(bridge.Posted("ops"), "**stubborn**: stopped") > 0);
+  }
+}
+
+TEST_CASE("the answer to a deploy is the post that tells of it") {
+  auto site = Sleeper("site");
+  site.dir = "/";
+  site.deploy = {"true"};
+  Bridge bridge({site}, tests::TwoChannels(), tests::AliceIsAdmin(), tests::Recording::kOff,
+                {.edits = true, .lasting = true, .edit_interval = std::chrono::milliseconds(0)});
+  bridge.hub->Receive(Bridge::By("!deploy site"));
+  REQUIRE(bridge.machine.Until([&] {
+    return std::ranges::count_if(bridge.frontend.edits, [](const Revision& edit) {
+             return edit.text.starts_with("Deploy of **site** succeeded.");
+           }) == 2;
+  }));
+  CHECK(bridge.Posted("ops").size() == 1);
+  CHECK(bridge.Posted("other").size() == 1);
+  CHECK(bridge.frontend.sent[0].reply_to == "m1");
+}
+
 TEST_CASE("too many commands at once are told so, and every one is answered") {
   Bridge bridge({Sleeper("api")});
   bridge.frontend.dialect.limit = 2000;

@@ -286,6 +286,19 @@ TEST_CASE(
   CHECK(RenderAll(message, JoinerDialect(), nullptr).files.empty());
 }
 
+TEST_CASE("a block that is to be a file is one alone, where there are files") {
+  Message message;
+  message.headline.Plain("head");
+  message.code = "one\ntwo";
+  message.code_file = "all.txt";
+  message.only_file = true;
+  const Rendered rendered = RenderAll(message, JoinerDialect(), nullptr);
+  CHECK(rendered.text == "head");
+  REQUIRE(rendered.files.size() == 1);
+  CHECK(rendered.files[0] == Attachment{.name = "all.txt", .bytes = "one\ntwo"});
+  CHECK(Render(message, JoinerDialect()) == "head\n```\none\ntwo\n```");
+}
+
 TEST_CASE("of megabytes only the end is looked at, and the count of bytes is true") {
   std::string output;
   while (output.size() < 10'000'000) output += "line " + std::to_string(output.size()) + " \u00e9\n";

@@ -12,16 +12,16 @@ namespace {
 using Lines = std::vector<std::string>;
 
 TEST_CASE("columns as wide as they need") {
-  CHECK(TableLines({{"name", "state", "up"}, {"api", "running", "3h"}, {"worker-1", "failed", ""}}) ==
+  CHECK(TableLines({{"name", "state", "up"}, {"api", "running", "3h"}, {"worker-1", "failed", ""}}, 40) ==
         Lines{"name      state    up", "api       running  3h", "worker-1  failed"});
-  CHECK(TableLines({}).empty());
-  CHECK(TableLines({{"a\nb\x1b"}}) == Lines{"a\\nb\\x1b"});
+  CHECK(TableLines({}, 40).empty());
+  CHECK(TableLines({{"a\nb\x1b"}}, 40) == Lines{"a\\nb\\x1b"});
 }
 
 TEST_CASE("the widest column gives way") {
   const std::string name(60, 'n');
-  CHECK(TableLines({{name, "running", "3h"}}) == Lines{std::string(26, 'n') + "~  running  3h"});
-  CHECK(TableLines({{name, name}}) == Lines{std::string(18, 'n') + "~  " + std::string(18, 'n') + "~"});
+  CHECK(TableLines({{name, "running", "3h"}}, 40) == Lines{std::string(26, 'n') + "~  running  3h"});
+  CHECK(TableLines({{name, name}}, 40) == Lines{std::string(18, 'n') + "~  " + std::string(18, 'n') + "~"});
   CHECK(TableLines({{"abcdef", "x"}}, 5) == Lines{"a~  x"});
   CHECK(TableLines({{"ab", "cd", "ef"}}, 4) == Lines{"~  ~"});
 }

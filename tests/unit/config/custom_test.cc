@@ -99,7 +99,7 @@ TEST_CASE("a wrong command file is told with its place") {
   CHECK(Bad(kHead + "run: [echo, \"{a}\"]\nargs:\n  - {name: a, kind: number, choices: [x]}\n")[0].ends_with(
       "choices: only an argument of kind word has choices"));
   CHECK(Bad(kHead + "run: [echo]\ntimeout: 2h\n")[0].ends_with("timeout: must be from 1s to 1h"));
-  CHECK(Bad(kHead + "run: [echo]\noutput: html\n")[0].ends_with("expected one of fence, plain, found \"html\""));
+  CHECK(Bad(kHead + "run: [echo]\noutput: html\n")[0].ends_with("expected one of fence, plain, file, found \"html\""));
   CHECK(Bad(kHead + "run: [echo]\nflags: []\n")[0].starts_with("x.yaml:5:1: unknown key \"flags\""));
   CHECK(
       Bad(kHead + "run: [echo]\nenv: {SHIPMATE_X: y}\n")[0].ends_with("names that start with SHIPMATE_ are reserved"));

@@ -107,5 +107,6 @@ TEST_CASE("secrets of the steps are masked in the file and in memory, also in ba
   log.Flush();
   CHECK(log.Text() == "token *** and greenish\n***\n***\nlast");
   CHECK(tests::ReadText(dir / "x.log") == log.Text());
-  CHECK(deploy::MaskerOf({{"COLOUR", "greenish"}}) == nullptr);
+  CHECK(deploy::MaskerOf({{"COLOUR", "greenish"}})->Mask("greenish, https://me:pw@host/") ==
+        "greenish, https://***@host/");
 }

@@ -111,7 +111,7 @@ TEST_CASE("in back-off: shown, saved; stop cancels it, start and restart act at 
     CHECK(desk.View("web").state.status == "backoff");
     CHECK(desk.View("web").next_start > 29min);
     CHECK(desk.View("web").crashes == 1);
-    CHECK(desk.Saved("web").status == "backoff");
+    REQUIRE(desk.Until([&] { return desk.Saved("web").status == "backoff"; }));
     CHECK(desk.Do("web", op) == (op == "stop" ? "stopped" : op + "ed"));
     CHECK(desk.View("web").state.status == (op == "stop" ? "stopped" : "running"));
     CHECK(desk.View("web").crashes == 0);
