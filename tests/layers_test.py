@@ -69,6 +69,7 @@ LIBRARIES = {
     'Asio': Library(r'boost/(asio|system)[/.]', ASYNC_UP, headers=ANY),
     'zlib': Library(r'zlib\.h$', ['net']),
     'yaml-cpp': Library(r'yaml-cpp/', ['config'], limit=1),
+    'date': Library(r'date/', ['config'], limit=1),
     'SQLite': Library(r'sqlite3', ['store']),
     'simdjson': Library(r'simdjson', ['service', 'webhook'] + PLATFORMS),
     'prometheus-cpp': Library(r'prometheus/', ['web']),

@@ -70,6 +70,8 @@ std::string ChatNotifier::UniqueKey(const std::string& stem) {
 }
 
 void ChatNotifier::ServiceEvent(const std::string& name, const std::string& event, const service::EventDetail& detail) {
+  // A schedule that works is nothing new.
+  if (detail.scheduled) return;
   const bool unit_failed = event == "failed" && detail.incident == 0;
   if (event == "exited" || event == "start-failed" || unit_failed) return TellCrash(name, event, detail);
   if (event == "failed") return TellFailed(name, detail);
@@ -93,6 +95,9 @@ void ChatNotifier::ServiceEvent(const std::string& name, const std::string& even
     }
   } else {
     message.headline.Plain(": " + (event == "healthy" ? "healthy again" : event));
+  }
+  if (event == "run-missed" || event == "run-skipped") {
+    message.headline = Text().Bold(name).Plain(": " + detail.reason);
   }
   if (detail.reason == "outside") message.headline.Plain(", not by Shipmate");
   if (event == "unhealthy") message.headline.Plain(": " + Shorten(detail.reason, kLongestStep));
@@ -155,7 +160,8 @@ void ChatNotifier::Tell(const std::string& name, const std::string& event, const
   // A service that was removed and made anew begins to count anew: the process tells them apart.
   const std::string key = fmt::format("service:{}:{}:{}:{}", name, detail.generation, event, detail.pid);
   // These may come again for one process; so may a start that failed, whose process never was.
-  const bool repeats = event == "unhealthy" || event == "healthy" || event == "start-failed";
+  const bool repeats = event == "unhealthy" || event == "healthy" || event == "start-failed" || event == "run-missed" ||
+                       event == "run-skipped";
   outbox_.Notice("service", name, detail.generation == 0 || repeats ? UniqueKey(key) : key, message, repeat);
 }
 

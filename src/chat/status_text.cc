@@ -43,6 +43,8 @@ std::string StateAndWhy(const service::ServiceView& view) {
     return fmt::format("backoff: next start in {} ({})", base::FormatDuration(left), Crashes(view.crashes));
   }
   if (IsFailed(view) && !view.reason.empty()) return "failed: " + view.reason;
+  if (view.paused && view.state.status == "stopped") return "stopped, its schedule too";
+  if (view.finished && !view.next_run.empty()) return "next run at " + view.next_run;
   return view.finished ? "finished" : view.state.status;
 }
 bool DeployFailed(const service::ServiceView& view) {
@@ -151,7 +153,13 @@ Message StatusDetails(const service::ServiceView& view, const base::Clock& clock
     if (!view.health_reason.empty()) line += ": " + Shorten(view.health_reason, kLongestReason);
     message.lines.emplace_back(std::move(line));
   }
-  if (view.desired == service::Desired::kUp && !IsRunning(view)) message.lines.emplace_back("wanted: up");
+  if (!view.next_run.empty() && !view.finished) message.lines.emplace_back("next run at " + view.next_run);
+  if (view.paused) {
+    message.lines.push_back(
+        Text("its schedule rests; run it now, and let the schedule go on, with ").Code("start " + view.name));
+  }
+  if (view.desired == service::Desired::kUp && !IsRunning(view) && !view.finished)
+    message.lines.emplace_back("wanted: up");
   if (view.desired == service::Desired::kDown) message.lines.emplace_back("wanted: down");
   AddLastEnd(message, view, clock);
   if (view.restarts > 0) message.lines.emplace_back(fmt::format("restarts by itself: {}", view.restarts));

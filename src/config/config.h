@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/secret.h"
+#include "config/cron.h"
 
 namespace shipmate::config {
 
@@ -199,6 +200,14 @@ enum class Confirm {
   kAlways,
 };
 
+/// `schedule:` and `timezone:` of a service.
+struct ScheduleConfig {
+  CronSchedule when;
+  /// "" = the machine's.
+  std::string zone;
+  bool operator==(const ScheduleConfig&) const = default;
+};
+
 /// services/<name>.yaml.
 struct ServiceConfig {
   /// File name without extension: `[A-Za-z0-9][A-Za-z0-9._-]{0,62}`, without "..".
@@ -265,6 +274,8 @@ struct ServiceConfig {
   std::chrono::milliseconds min_uptime{std::chrono::seconds(1)};
   /// Ends that are no failure; 128 + n stands for signal n too.
   std::vector<int> success_exit_codes{0, 143};
+  /// Started at these times, and not when Shipmate starts.
+  std::optional<ScheduleConfig> schedule;
   /// False: not started when Shipmate starts.
   bool autostart = true;
 

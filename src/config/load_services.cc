@@ -218,6 +218,7 @@ LoadResult<ServiceConfig> ReadService(const std::string& path, const std::string
     service.after = ReadNames(fields, "after", Relation::kAfter, places);
     service.requires_services = ReadNames(fields, "requires", Relation::kRequires, places);
     ReadRestartKeys(fields, service);
+    ReadScheduleKeys(fields, service);
     const Type type = ReadType(fields);
     if (auto health = fields.Section("health")) {
       service.health = ReadHealth(*health);
@@ -237,6 +238,10 @@ LoadResult<ServiceConfig> ReadService(const std::string& path, const std::string
           root->mark,
           "nothing to run: set entrypoint, process.cmd or service_name, or `type: none` for a service that is "
           "only deployed");
+    }
+    if (readable && service.schedule && service.kind != ServiceKind::kProcess) {
+      fields.Problem("schedule", PlaceOf(fields, "schedule"),
+                     "needs entrypoint or process.cmd: only a process of Shipmate's own is started by a schedule");
     }
     WarnOfDir(fields, service, base_dir);
     WarnOfProcessKeys(fields, service);

@@ -21,6 +21,9 @@ void ReadProcessKeys(Fields& fields, const std::string& base_dir, ServiceConfig&
 /// `restart`, `backoff`, `start_limit`, `min_uptime`, `success_exit_codes`, `autostart`.
 void ReadRestartKeys(Fields& fields, ServiceConfig& service);
 
+/// `schedule` and `timezone`, and what they mean for the keys above. REQUIRES: ReadRestartKeys was called.
+void ReadScheduleKeys(Fields& fields, ServiceConfig& service);
+
 /// Warns of the keys that need a process of ours where `service` has none. REQUIRES: its `kind` is decided.
 void WarnOfProcessKeys(Fields& fields, const ServiceConfig& service);
 

@@ -89,6 +89,30 @@ std::vector<int> ReadExitCodes(Fields& fields) {
 
 }  // namespace
 
+void ReadScheduleKeys(Fields& fields, ServiceConfig& service) {
+  const auto zone = fields.Text("timezone");
+  const auto when = fields.Text("schedule");
+  if (zone) {
+    if (const auto known = CheckTimeZone(zone->text); !known)
+      fields.Problem("timezone", zone->mark, known.error().what);
+    if (!when) fields.Warn("timezone", fields.Find("timezone")->key_mark, "has no effect without schedule");
+  }
+  if (!when) return;
+  auto parsed = CronSchedule::Parse(when->text);
+  if (!parsed) return fields.Problem("schedule", when->mark, parsed.error().what);
+  service.schedule = ScheduleConfig{.when = *std::move(parsed), .zone = zone ? zone->text : ""};
+  if (const Node* restart = fields.Find("restart"); restart == nullptr) {
+    service.restart = RestartWhen::kNo;
+  } else if (service.restart == RestartWhen::kAlways) {
+    fields.Problem("restart", restart->key_mark,
+                   "always cannot stand beside schedule, whose process is to end; write no or on-failure");
+  }
+  if (const Node* autostart = fields.Find("autostart"); autostart != nullptr && service.autostart) {
+    fields.Problem("autostart", autostart->key_mark, "true cannot stand beside schedule: the schedule starts it");
+  }
+  service.autostart = false;
+}
+
 void ReadRestartKeys(Fields& fields, ServiceConfig& service) {
   service.restart = ReadRestart(fields);
   service.backoff = ReadBackoff(fields);

@@ -202,8 +202,14 @@ bool Manager::Deploying() const {
   return std::ranges::any_of(impl_->services, [](const auto& entry) { return entry.second->Deploying(); });
 }
 
+void Manager::CheckSchedules() {
+  impl_->CheckSchedules();
+}
+
 Task<void> Manager::StartWanted() {
   if (impl_->stopped) co_return;
+  impl_->schedules_on = true;
+  impl_->CheckSchedules();
   const BulkResult result = co_await impl_->StartWanted(ServiceNames());
   for (const auto& [name, why] : result.failed) LogError(name + ": " + why);
 }

@@ -68,6 +68,9 @@ struct ServiceView {
   base::WallTime last_end_time{};
   /// Starts that nobody asked for, since a person's last word.
   std::uint64_t restarts = 0;
+  /// Of a service with a schedule: "2026-11-26 03:00 CET", or, where a person has stopped it, "" and paused.
+  std::string next_run;
+  bool paused = false;
 };
 
 /// What a process service takes up.
@@ -214,7 +217,8 @@ class Manager {
   std::vector<std::string> ServiceNames() const;
   /// (running, total). Systemd units by one cached, batched look.
   Task<std::pair<std::size_t, std::size_t>> CountRunning();
-  /// In the order that services ask for (`after`, `requires`), side by side where it allows that.
+  /// In the order that services ask for (`after`, `requires`), side by side where it allows that. Those with a schedule
+  /// are left to it.
   Task<BulkResult> StartAll();
   Task<BulkResult> StopAll();
   /// The same with these services alone; what they require is started with them. Names that are not known do not count.
@@ -244,13 +248,16 @@ class Manager {
 
   /// The last step of start-up: starts, side by side, every process service that should be up and is not. Those with
   /// `autostart: false`, those a person stopped, and those given up in this boot are left alone. Returns when each has
-  /// come up or has failed, which is logged.
+  /// come up or has failed, which is logged. From here on runs of schedules begin when they are due.
   Task<void> StartWanted();
 
   /// Reads services_dir again: all or nothing, one reload at a time. Only services that ran and whose run-relevant
   /// settings changed are restarted; new ones are started like at start-up; the processes of removed ones are stopped;
   /// external units and our own are never stopped.
   Task<std::expected<ReloadResult, config::Problems>> Reload();
+
+  /// Looks at the clock now: begins what is due, and waits for what comes next. For who moves a clock of his own.
+  void CheckSchedules();
 
   void NotifyWebhook(const std::string& name, const WebhookInfo& info);
   /// Called after each ServiceEvent.

@@ -9,6 +9,7 @@
 
 #include "async/latch.h"
 #include "async/spawn.h"
+#include "os/wall_alarm.h"
 #include "service/manager.h"
 #include "service/service.h"
 
@@ -44,6 +45,8 @@ class Manager::Impl {
   Task<OpResult> StopAndTell(std::shared_ptr<Service> service);
   /// Those of `names` that should be up and are not; what fails is among `failed`.
   Task<BulkResult> StartWanted(const std::vector<std::string>& names);
+  /// Does nothing before the last step of start-up.
+  void CheckSchedules();
   Task<ReloadResult> Apply(std::vector<config::ServiceConfig> configs);
   std::uint64_t NextDeployId();
 
@@ -55,14 +58,19 @@ class Manager::Impl {
   std::shared_ptr<async::Event> reloading;
   std::uint64_t last_deploy_id = 0;
   bool stopped = false;
+  bool schedules_on = false;
 
   /// What was saved without a sync is on disk after this.
   Task<void> SyncStateDir();
 
  private:
+  Task<void> RunSchedules();
   Result<std::string> ReadStateId() const;
   Task<std::shared_ptr<const os::Cgroups>> DetectGroups();
   Task<void> EndOrphanAndTell(struct Orphan orphan);
+
+  /// For the next run that is due, of all services; null as long as there is no schedule.
+  std::unique_ptr<os::WallAlarm> alarm_;
 };
 
 }  // namespace shipmate::service

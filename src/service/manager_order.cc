@@ -120,7 +120,9 @@ std::vector<config::ServiceConfig> Manager::Impl::Configs() const {
 }
 
 Task<BulkResult> Manager::Impl::DoAll(Op op) {
-  co_return co_await DoMany(op, Configs());
+  auto configs = Configs();
+  if (op == Op::kStart) std::erase_if(configs, [](const auto& config) { return config.schedule.has_value(); });
+  co_return co_await DoMany(op, std::move(configs));
 }
 
 Task<BulkResult> Manager::Impl::DoMany(Op op, std::vector<config::ServiceConfig> configs) {

@@ -135,6 +135,7 @@ Task<ReloadResult> Manager::Impl::Apply(std::vector<config::ServiceConfig> confi
   BulkResult begun = co_await StartWanted(result.added);
   result.started = std::move(begun.done);
   for (const auto& [name, why] : begun.failed) result.warnings.push_back(fmt::format("{}: {}", name, why));
+  CheckSchedules();
   co_return result;
 }
 

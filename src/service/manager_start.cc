@@ -135,6 +135,7 @@ Manager::Impl::Impl(const Executor& executor, ManagerOptions options, Notifier& 
     return std::uniform_real_distribution<double>()(engine);
   };
   context.next_deploy_id = [this] { return NextDeployId(); };
+  context.on_plan = [this] { CheckSchedules(); };
 }
 
 Result<std::string> Manager::Impl::ReadStateId() const {

@@ -51,6 +51,8 @@ struct EventDetail {
   Told told = Told::kNobody;
   /// For `started` and `restarted`: nobody asked for it.
   bool automatic = false;
+  /// For `started`, and an `exited` that was a success: of a run that its schedule began.
+  bool scheduled = false;
 
   bool operator==(const EventDetail&) const = default;
 };
@@ -125,7 +127,8 @@ class Notifier {
   virtual ~Notifier() = default;
   /// `event` is one of started, stopped, restarted, unhealthy, healthy (again); exited and start-failed (a crash, where
   /// an incident is given); failed (given up after the crashes of an incident; without one, a unit's end that its
-  /// manager calls so); recovered (the incident is over).
+  /// manager calls so); recovered (the incident is over); run-missed and run-skipped (of a schedule; `reason` is a
+  /// sentence that says which, and what becomes of it).
   virtual void ServiceEvent(const std::string& name, const std::string& event, const EventDetail& detail) = 0;
   virtual void DeployStarted(const std::string& name, const DeployDetail& detail) = 0;
   virtual void DeploySucceeded(const std::string& name, const std::string& output, const DeployDetail& detail) = 0;

@@ -17,6 +17,8 @@ struct Service::Request {
   Saving saving = Saving::kSynced;
   /// For kReconfigure.
   config::ServiceConfig config;
+  /// For kScheduled.
+  base::WallTime planned{};
   OpResult result;
   async::Event done;
 };

@@ -70,6 +70,7 @@ void Service::MakeBackend() {
 }
 
 void Service::Run() {
+  PlanRuns(Plan::kGoOn);
   looping_ = true;
   loop_.Spawn(Name(), Begin());
   backend_->WatchExits([this](const Exit& exit) { SawExit(exit); });
@@ -222,10 +223,15 @@ Task<OpResult> Service::Do(Op op, Saving saving) {
 Task<OpResult> Service::Configure(config::ServiceConfig config) {
   if (config.kind == config_->kind && config_->RunsAlike(config)) {
     const bool same_health = config.health == config_->health;
+    const bool same_schedule = config.schedule == config_->schedule;
     config_ = std::make_shared<const config::ServiceConfig>(std::move(config));
     backend_->Configure(config_);
     policy_.Configure(*config_);
     if (!same_health) WatchFoundHealth();
+    if (!same_schedule) {
+      PlanRuns(Plan::kAnew);
+      co_await SaveQuietly();
+    }
     co_return OpResult{.reply = {.ok = true}, .already = true};
   }
   const auto request = std::make_shared<Request>(context_.executor, Op::kReconfigure);
@@ -297,6 +303,8 @@ Task<OpResult> Service::Dispatch(std::shared_ptr<Request> request) {
       co_return co_await Start(request->saving, By::kPerson);
     case Op::kStartUp:
       co_return co_await StartUp(request->saving);
+    case Op::kScheduled:
+      co_return co_await RunScheduled(request->planned);
     case Op::kStop:
     case Op::kFinishStop:
       co_return co_await Stop(request->saving);
@@ -359,7 +367,10 @@ Task<ServiceView> Service::View() {
   view.health_reason = health_.Reason();
   if (view.health == "starting" && view.state.status == "running") view.state.status = "starting";
   view.crashes = policy_.Crashes();
-  view.finished = finished_;
+  const bool idle = config_->schedule && view.pid == 0 && policy_.GetPhase() == RestartPolicy::Phase::kDown;
+  view.finished = finished_ || (idle && state_.desired != Desired::kDown);
+  if (const auto next = NextRun()) view.next_run = config::FormatInZone(*next, config_->schedule->zone);
+  view.paused = config_->schedule && state_.desired == Desired::kDown;
   view.last_end = state_.last_exit;
   view.last_end_time = state_.last_exit_time;
   view.restarts = state_.restarts;

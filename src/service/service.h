@@ -97,6 +97,8 @@ struct ServiceContext {
   std::function<std::uint64_t()> next_deploy_id;
   DeployListener* deploy_listener = nullptr;
   std::function<void(const std::string&)> on_self_deploy;
+  /// When a service is to run next has changed.
+  std::function<void()> on_plan;
   /// Uniform in [0, 1).
   std::function<double()> random;
   async::Event ready;
@@ -110,6 +112,7 @@ enum class Op {
   kPull,
   // Our own:
   kStartUp,     ///< at start-up: started if it should be up
+  kScheduled,   ///< its schedule says so
   kRenew,       ///< `adopt: false` at start-up: what was found is replaced
   kCure,        ///< unhealthy, and to be restarted for it
   kFinishStop,  ///< a stop that was begun and not ended, by us or the run before
@@ -167,6 +170,10 @@ class Service {
   bool WouldRestart(const config::ServiceConfig& config) const;
   /// We end: a running deploy is cancelled, and one that waits is dropped.
   void EndDeploys();
+  /// When its schedule starts it next; nullopt without a schedule, and while a person has it stopped.
+  std::optional<base::WallTime> NextRun() const;
+  /// Begins the run that is due at `now`, if one is. What is due is due once, however many times have passed.
+  void RunDue(base::WallTime now);
   Result<DeployTicket> RequestDeploy(DeployRequest request);
   Result<void> CancelDeploy();
   Task<Result<CommitInfo>> ResolveCommit(std::string ref, std::string commit);
@@ -234,6 +241,11 @@ class Service {
   Task<OpResult> Dispatch(std::shared_ptr<Request> request);
   Task<OpResult> Start(Saving saving, By by);
   Task<OpResult> StartUp(Saving saving);
+  Task<OpResult> RunScheduled(base::WallTime planned);
+  enum class Plan { kGoOn, kAnew };
+  /// Kept in force: what was due while nobody looked. Anew: what comes from now on.
+  void PlanRuns(Plan plan);
+  void TellOfRun(const std::string& event, std::string what);
   Task<OpResult> Stop(Saving saving);
   Task<void> StopAgain();
   Task<OpResult> Restart(Saving saving, By by);
@@ -355,12 +367,15 @@ class Service {
   std::shared_ptr<async::Event> starting_again_;
   /// While a start waits whether its process stays up: set to end the wait.
   std::shared_ptr<async::Event> staying_up_;
+  std::optional<base::WallTime> next_run_;
   /// The last process ended as it should, and is not started again.
   bool finished_ = false;
   bool closing_ = false;
   bool retired_ = false;
   /// A process found at start-up is still to be replaced.
   bool renew_due_ = false;
+  /// The process in hand was begun by the schedule.
+  bool scheduled_run_ = false;
 
   // The deploy that runs, and the one that waits.
   bool deploying_ = false;

@@ -312,8 +312,9 @@ Task<deploy::StepsResult> Service::RunDeploySteps(const Deploy& deploy, const st
 Task<void> Service::ConcludeDeploy(const Deploy& deploy, deploy::StepsResult steps) {
   if (!steps.output.empty() && !steps.output.ends_with('\n')) steps.output += "\n";
   const bool ourselves = config_->self_deploy || backend_->IsOurselves();
-  const bool restarts =
-      !ourselves && config_->kind != config::ServiceKind::kNone && state_.desired != Desired::kDown && !retired_;
+  // A job's next run is by what was deployed; one under way is not cut off.
+  const bool restarts = !ourselves && config_->kind != config::ServiceKind::kNone && !config_->schedule &&
+                        state_.desired != Desired::kDown && !retired_;
   if (steps.status == deploy::StepsStatus::kFailed) {
     if (cancel_reason_ == CancelReason::kShutdown || closing_) steps.output += "interrupted by shutdown";
     if (cancel_reason_ == CancelReason::kRemoval) steps.output += "the service is no longer configured";

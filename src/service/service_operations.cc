@@ -37,12 +37,18 @@ OpResult Service::EndedEarly(std::string_view op, EarlyEnd end) {
 
 Task<OpResult> Service::Start(Saving saving, By by) {
   renew_due_ = false;
-  const bool wanted = std::exchange(state_.desired, Desired::kUp) == Desired::kUp;
+  const Desired before = std::exchange(state_.desired, Desired::kUp);
+  const bool wanted = before == Desired::kUp;
+  if (before == Desired::kDown && config_->schedule) {
+    PlanRuns(Plan::kAnew);
+    if (context_.on_plan) context_.on_plan();
+  }
   // A person's word wipes the slate; at start-up an incident goes on.
   if (by == By::kPerson) {
     Follow(policy_.PersonStarts());
     cause_.clear();
     state_.restarts = 0;
+    scheduled_run_ = false;
   }
   const Told told = by == By::kPerson ? Told::kInAnswer : Told::kNobody;
   const auto started = co_await backend_->Start();
@@ -66,6 +72,7 @@ Task<OpResult> Service::Start(Saving saving, By by) {
   if (const auto ended = co_await WaitForEarlyEnd(told)) co_return EndedEarly("start", *ended);
   EventDetail detail = CurrentDetail();
   detail.automatic = by == By::kItself;
+  detail.scheduled = scheduled_run_;
   Emit("started", detail);
   co_return Done(std::move(text));
 }
@@ -205,6 +212,7 @@ bool Service::WouldRestart(const config::ServiceConfig& config) const {
 Task<OpResult> Service::Reconfigure(config::ServiceConfig config) {
   const bool was_process = IsProcess();
   const bool ran = backend_->Pid() != 0 || policy_.GetPhase() == RestartPolicy::Phase::kBackoff;
+  const bool same_schedule = config.schedule == config_->schedule;
   health_.Ended(HealthWatch::End::kOther, "it was reconfigured");
   cause_.clear();
   if (was_process) {
@@ -220,6 +228,7 @@ Task<OpResult> Service::Reconfigure(config::ServiceConfig config) {
   config_ = std::make_shared<const config::ServiceConfig>(std::move(config));
   policy_.Configure(*config_);
   MakeBackend();
+  PlanRuns(same_schedule ? Plan::kGoOn : Plan::kAnew);
   state_.starting = false;
   State carried = last;
   carried.backend.reset();

@@ -54,6 +54,7 @@ void Service::JudgeExits() {
     if (!IsProcess() || !exit.exit || !current || closing_ || retired_ || state_.desired == Desired::kDown) continue;
     const RestartAction next = policy_.Ended(*exit.exit, exit.uptime, context_.clock->Now(), context_.random());
     finished_ = next.kind == Kind::kLeave && policy_.GetPhase() == Phase::kDown;
+    ending.detail.scheduled = finished_ && scheduled_run_;
     FillFromPolicy(ending.detail);
     if (next.kind == Kind::kStart) ending.detail.next_start = next.delay;
     ending.gave_up = next.kind == Kind::kGiveUp;

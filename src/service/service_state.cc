@@ -52,7 +52,9 @@ Adoption Service::AdoptRecorded() {
     save_at_start_ = true;
   }
   // A record of the reference program knows no desire: what it calls stopped was stopped.
-  if (state_.desired == Desired::kUnset && state_.status == "stopped") state_.desired = Desired::kDown;
+  // A job that has never run is stopped by nobody.
+  const bool job = state_.scheduled != base::WallTime();
+  if (state_.desired == Desired::kUnset && state_.status == "stopped" && !job) state_.desired = Desired::kDown;
   RestoreHalt();
   Adoption adoption = backend_->TryAdopt(state_);
   renew_due_ = adoption.replace;

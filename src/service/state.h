@@ -59,6 +59,8 @@ struct State {
   base::WallTime last_exit_time{};
   /// Starts of it that nobody asked for, since a person's last word.
   std::uint64_t restarts = 0;
+  /// For a service with a schedule: what was due up to here was started, or given up.
+  base::WallTime scheduled{};
 
   bool operator==(const State&) const = default;
 };

@@ -119,6 +119,7 @@ Result<void> ReadMember(std::string_view member, const dom::element& value, Stat
   if (member == "last_exit") return Read(member, value, out.last_exit);
   if (member == "last_exit_time") return Read(member, value, out.last_exit_time);
   if (member == "restarts") return Read(member, value, out.restarts);
+  if (member == "scheduled") return Read(member, value, out.scheduled);
   if (member == "last_output") {
     std::string_view text;
     if (value.get(text) != simdjson::SUCCESS) return Wrong(member, "a string");

@@ -151,6 +151,7 @@ std::string ToJson(const State& state) {
   writer.Add("last_exit", state.last_exit);
   writer.Add("last_exit_time", state.last_exit_time);
   writer.AddNumber("restarts", state.restarts);
+  writer.Add("scheduled", state.scheduled);
   writer.End();
   return out;
 }

@@ -227,6 +227,17 @@ TEST_CASE("a push") {
               "Webhook for **shop**: push to `dev` by bob"});
 }
 
+TEST_CASE("of a schedule its failures are told, and what became of a run; not that it works") {
+  Desk desk;
+  desk.notifier.ServiceEvent("job", "started", {.generation = 1, .automatic = true, .scheduled = true});
+  desk.notifier.ServiceEvent("job", "exited", {.generation = 1, .exit = os::ExitStatus{.code = 0}, .scheduled = true});
+  for (int i = 0; i < 2; ++i) desk.notifier.ServiceEvent("job", "run-skipped", {.generation = 1, .reason = "left out"});
+  desk.notifier.ServiceEvent("job", "run-missed", {.generation = 1, .reason = "made up for"});
+  desk.notifier.ServiceEvent("job", "exited", {.generation = 2, .exit = os::ExitStatus{.code = 3}});
+  CHECK(base::Join(desk.Posted(), "; ") ==
+        "**job**: left out; **job**: left out; **job**: made up for; **job**: exited with status 3");
+}
+
 TEST_CASE("a hostile push is one short message") {
   Desk desk;
   service::WebhookInfo info = Push();

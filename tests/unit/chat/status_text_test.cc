@@ -106,6 +106,28 @@ TEST_CASE("a service that waits, was given up, or is done") {
   CHECK(Lines(StatusDetails(failed, clock)).front() == "\u2717 api: failed: 5 crashes in 1m; start it with start api");
 }
 
+TEST_CASE("a service with a schedule tells when it runs next, and whether its schedule rests") {
+  tests::FakeClock clock;
+  auto idle = View("job", "stopped");
+  idle.desired = service::Desired::kUp;
+  idle.finished = true;
+  idle.next_run = "2026-11-26 03:00 CET";
+  auto failed = View("late", "failed");
+  failed.desired = service::Desired::kUp;
+  failed.reason = "exited with status 3";
+  failed.next_run = "2026-11-26 04:00 CET";
+  auto paused = View("rests", "stopped");
+  paused.desired = service::Desired::kDown;
+  paused.paused = true;
+  CHECK(Lines(StatusOverview({idle, failed, paused})) ==
+        Names{"0/3 running", "\u25cb job next run at 2026-11-26 03:00 CET", "\u2717 late failed: exited with status 3",
+              "\u25cb rests stopped, its schedule too"});
+  CHECK(Lines(StatusDetails(idle, clock)) == Names{"\u25cb job: next run at 2026-11-26 03:00 CET"});
+  CHECK(Lines(StatusDetails(failed, clock)).at(1) == "next run at 2026-11-26 04:00 CET");
+  CHECK(Lines(StatusDetails(paused, clock)).at(1) ==
+        "its schedule rests; run it now, and let the schedule go on, with start rests");
+}
+
 TEST_CASE("details of one") {
   tests::FakeClock clock;
   auto view = View("api", "running", 3h);

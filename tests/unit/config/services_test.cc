@@ -621,3 +621,26 @@ TEST_CASE("what follows an end: what is refused, and where it has no effect") {
         std::vector<std::string>{"3:1: restart: has no effect without entrypoint or process.cmd",
                                  "4:1: autostart: has no effect without entrypoint or process.cmd"});
 }
+
+TEST_CASE("a schedule: its keys, and what it means for the others") {
+  CHECK_FALSE(One(kRuns).schedule.has_value());
+  const ServiceConfig job = One(kRuns + "schedule: \"0 3 * * *\"\ntimezone: Europe/Berlin\n");
+  REQUIRE(job.schedule.has_value());
+  CHECK(job.schedule->when == CronSchedule::Parse("0 3 * * *").value());
+  CHECK(job.schedule->zone == "Europe/Berlin");
+  CHECK(job.restart == RestartWhen::kNo);
+  CHECK_FALSE(job.autostart);
+  CHECK(One(kRuns).RunsAlike(job));
+  CHECK(One(kRuns + "schedule: \"@daily\"\nrestart: on-failure\n").restart == RestartWhen::kOnFailure);
+  CHECK(BadOne(kRuns + "schedule: \"0 3 * * *\"\nrestart: always\nautostart: true\n") ==
+        Problems{"4:1: restart: always cannot stand beside schedule, whose process is to end; write no or on-failure",
+                 "5:1: autostart: true cannot stand beside schedule: the schedule starts it"});
+  CHECK(BadOne(kRuns + "schedule: soon\ntimezone: Europe/Berlni\n") ==
+        Problems{"3:11: schedule: a schedule has five fields (minute hour day month weekday), \"soon\" has 1",
+                 "4:11: timezone: there is no time zone \"Europe/Berlni\" (did you mean Europe/Berlin?)"});
+  CHECK(BadOne("dir: /srv\ntype: none\nschedule: \"@daily\"\n") ==
+        Problems{"3:1: schedule: needs entrypoint or process.cmd: only a process of Shipmate's own is started by a "
+                 "schedule"});
+  CHECK(WarningsOf(kRuns + "timezone: UTC\n") ==
+        std::vector<std::string>{"3:1: timezone: has no effect without schedule"});
+}
