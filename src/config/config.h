@@ -267,7 +267,6 @@ struct ServiceConfig {
   /// Likewise, and a start of this one starts them, and fails without them.
   std::vector<std::string> requires_services;
 
-  RestartWhen restart = RestartWhen::kAlways;
   BackoffConfig backoff;
   StartLimitConfig start_limit;
   /// A process that ends sooner has not been started.
@@ -276,6 +275,7 @@ struct ServiceConfig {
   std::vector<int> success_exit_codes{0, 143};
   /// Started at these times, and not when Shipmate starts.
   std::optional<ScheduleConfig> schedule;
+  RestartWhen restart = RestartWhen::kAlways;
   /// False: not started when Shipmate starts.
   bool autostart = true;
 
