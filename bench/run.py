@@ -1,4 +1,4 @@
-"""Runs the benchmarks: python3 bench/run.py BUILD_DIR [supervise] [gateway] [idle] [supervisord]
+"""Runs the benchmarks: python3 bench/run.py BUILD_DIR [supervise] [gateway] [chat] [idle] [supervisord]
 
 Every figure is one JSON line on standard output, a median of several runs. What was aimed at, and whether it was
 reached, is said on standard error. All traffic stays on 127.0.0.1, and everything started is ended.
@@ -59,6 +59,12 @@ def supervise(build):
 def gateway(build):
     program(build / "bench/gateway", "events", "300000", "5")
     program(build / "bench/gateway", "commands", "2000")
+
+
+def chat(build):
+    program(build / "bench/chat", "render", "10", "20")
+    program(build / "bench/chat", "parse", "1000000", "5")
+    program(build / "bench/chat", "outbox", "5000", "5")
 
 
 def memory(pid):
@@ -122,7 +128,7 @@ def supervisord(_build):
 
 def main():
     build, names = pathlib.Path(sys.argv[1]).resolve(), sys.argv[2:]
-    benches = {"supervise": supervise, "gateway": gateway, "idle": idle, "supervisord": supervisord}
+    benches = {"supervise": supervise, "gateway": gateway, "chat": chat, "idle": idle, "supervisord": supervisord}
     for name in names or benches:
         if name not in benches:
             sys.exit(f"no benchmark {name}; there are: {', '.join(benches)}")

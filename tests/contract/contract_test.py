@@ -154,7 +154,7 @@ class KillNine:
                 pipe.write("enough\n")
             if kind in ("held", "failed after"):
                 wait_for(lambda: self.told(number), f"the end of s{number} to be posted")
-            time.sleep(source.uniform(0, 0.3))
+            time.sleep(source.uniform(0, 0.15))
             program.kill()
             self.platform.mend()
             aged = source.random() < 0.5

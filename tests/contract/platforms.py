@@ -109,7 +109,7 @@ class OnDiscord:
 
     def hold_the_answer(self):
         """The next post is done, and its answer does not come."""
-        self.double.control("fault", rest={"path": "/messages", "status": 0, "after_acting": True, "delay": 60000})
+        self.double.control("fault", rest={"path": "/messages", "status": 0, "after_acting": True, "delay": 3600000})
 
     def fail_posts(self, after_acting):
         self.double.control("fault", rest={"path": "/messages", "status": 502, "times": 3, "after_acting": after_acting})
