@@ -24,7 +24,7 @@ bool Contains(const std::vector<std::string>& list, const std::string& wanted) {
 
 // Ids of one platform say nothing on another.
 bool Names(const AccessGrant& grant, const Actor& actor) {
-  if (grant.everyone) return true;
+  if (grant.everyone && !actor.direct) return true;
   if (actor.id.empty()) return false;
   if (actor.platform == "mattermost") return Contains(grant.mattermost, actor.id);
   if (actor.platform != "discord") return false;
@@ -47,7 +47,7 @@ template <class Fits>
 std::optional<Role> Highest(const std::optional<config::AccessConfig>& config, const Actor& actor,
                             const std::string& channel, Fits fits) {
   if (actor.platform == "console") return Role::kAdmin;
-  if (!config) return Role::kOperator;
+  if (!config) return actor.direct ? std::nullopt : std::optional(Role::kOperator);
   std::optional<Role> highest;
   for (const AccessGrant& grant : config->grants) {
     if (Holds(grant, actor, channel) && fits(grant)) highest = std::max(highest, std::optional(grant.role));

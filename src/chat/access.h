@@ -4,7 +4,8 @@
 // which anybody can take. The dispatcher asks it for every command of every platform, and nobody else decides.
 //
 // Without `access:` whoever speaks in a channel of the configuration is an operator there; an admin has to be named.
-// With it, whoever is not named has no role at all. The console, which is this machine's own terminal, is an admin.
+// With it, whoever is not named has no role at all. Who writes to the bot directly has what he is named for. The
+// console, which is this machine's own terminal, is an admin.
 
 #include <optional>
 #include <string>

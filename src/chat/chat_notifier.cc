@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "base/time_text.h"
 #include "chat/clean.h"
+#include "chat/command.h"
 #include "chat/deploy_text.h"
 
 namespace shipmate::chat {
@@ -176,6 +177,7 @@ void ChatNotifier::DeploySucceeded(const std::string& name, const std::string& /
                                    const service::DeployDetail& detail) {
   Message message;
   message.headline.Plain("Deploy of ").Bold(name).Plain(" succeeded." + Remark(detail));
+  message.tone = Message::Tone::kSuccess;
   if (!detail.note.empty()) message.lines.emplace_back(Shorten(detail.note, kLongestStep));
   message.edit_key = DeployPost(name, detail.id);
   deploys_.Forget(detail.id);
@@ -235,6 +237,8 @@ void ChatNotifier::ConfirmationRequested(const std::string& name, const service:
                      {.label = "Decline", .command = prefix_ + "decline " + name}};
   message.asks = true;
   message.edit_key = DeployPost(name, question.id);
+  message.choices = {{.kind = Choice::Kind::kYes, .command = PrintCommand({"confirm", {name, question.token}})},
+                     {.kind = Choice::Kind::kNo, .command = PrintCommand({"decline", {name, question.token}})}};
   outbox_.Notice("deploy", name, fmt::format("deploy:{}:{}:question", name, question.id), message);
 }
 

@@ -26,6 +26,8 @@ struct Actor {
   std::string name;
   /// Ids of the roles that the platform says the person has where he speaks; for access alone.
   std::vector<std::string> roles;
+  /// He speaks to us alone, in no channel of the configuration: what is for everyone there is not for him.
+  bool direct = false;
   bool operator==(const Actor&) const = default;
 };
 
@@ -39,9 +41,6 @@ struct Incoming {
   /// It was addressed to the bot (mention, direct message, console line): a prefix is not needed. The mention itself
   /// has been taken out of `text`.
   bool addressed = false;
-  /// It was said while the platform could not be heard, and so long ago that a command in it must not be run: it is
-  /// answered so.
-  bool missed = false;
 };
 
 /// A file that goes with a message. The name is ours: letters, digits, '-', '_' and '.' only.
@@ -62,6 +61,9 @@ struct Outgoing {
   std::string key;
   /// Only where Abilities::files.
   std::vector<Attachment> attachments = {};
+  Tone tone = Tone::kNews;
+  /// Where the platform has nothing for them, the text alone tells how to answer.
+  std::vector<Choice> choices = {};
 
   bool operator==(const Outgoing&) const = default;
 };
@@ -79,6 +81,9 @@ struct Revision {
   std::string text;
   /// Added to the message. Only where Abilities::files_by_edit.
   std::vector<Attachment> attachments = {};
+  Tone tone = Tone::kNews;
+  /// In place of those it had.
+  std::vector<Choice> choices = {};
 };
 
 /// A message of which it is not known whether it was posted.

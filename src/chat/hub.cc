@@ -126,11 +126,6 @@ std::optional<Hub::Accepted> Hub::Accept(Incoming incoming, const Parsed& parsed
 void Hub::Receive(Incoming incoming) {
   const Parsed parsed = Parse(incoming);
   if (closed_ || std::holds_alternative<NotACommand>(parsed)) return;
-  if (incoming.missed) {
-    LogWarn("command not run, it was missed when it was given: " + Described(incoming));
-    Reply(incoming, Plain("missed when it was said, and not run; say it again if it still holds"));
-    return;
-  }
   auto accepted = Accept(std::move(incoming), parsed);
   if (!accepted) return;
   if (running_.Size() >= kRunningLimit) {

@@ -70,6 +70,19 @@ struct Button {
   bool operator==(const Button&) const = default;
 };
 
+/// An answer that can be given by a touch where a platform has one (a reaction, a button), and the command that it
+/// stands for: it is judged, recorded and answered as if it had been typed.
+struct Choice {
+  enum class Kind { kYes, kNo };
+  Kind kind = Kind::kYes;
+  /// Without a prefix; printable ASCII.
+  std::string command;
+  bool operator==(const Choice&) const = default;
+};
+
+/// How a message is meant; a platform may show it by a colour.
+enum class Tone { kNews, kSuccess, kFailure };
+
 struct Message {
   Text headline;
   /// Below the headline, one line each.
@@ -88,7 +101,7 @@ struct Message {
   /// The last line, kept before anything above it but the headline.
   std::vector<Button> buttons = {};
 
-  enum class Tone { kNews, kFailure };
+  using Tone = chat::Tone;
   Tone tone = Tone::kNews;
   /// Messages of one edit key are one post in a channel: each is the new text of that post.
   std::string edit_key = {};
@@ -97,6 +110,8 @@ struct Message {
   Stage stage = Stage::kLasting;
   /// A person has to answer it: it never becomes a line of a summary.
   bool asks = false;
+  /// How it can be answered.
+  std::vector<Choice> choices = {};
 
   bool operator==(const Message&) const = default;
 };

@@ -127,6 +127,8 @@ OutgoingItem Outbox::MakeItem(const Desk& desk, const std::string& channel, cons
     item.post.text = Render(message, dialect, options_.masker.get());
   }
   if (desk.abilities.edits) item.slot = message.edit_key;
+  item.post.tone = message.tone;
+  item.post.choices = message.choices;
   item.headline = base::EscapeControls(message.headline.Bare());
   if (options_.masker) item.headline = options_.masker->Mask(item.headline);
   item.headline = Shorten(item.headline, kHeadlineRunes);

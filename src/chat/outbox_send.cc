@@ -176,6 +176,8 @@ std::string Outbox::PostToEdit(Lane& lane) {
 Task<bool> Outbox::EditItem(Lane& lane, std::string post) {
   OutgoingItem& item = *lane.in_flight;
   Revision revision{.channel = lane.channel, .id = post, .text = item.post.text};
+  revision.tone = item.post.tone;
+  revision.choices = item.post.choices;
   if (lane.desk.abilities.files_by_edit) revision.attachments = item.post.attachments;
   const auto edited = co_await lane.desk.frontend.Edit(std::move(revision));
   if (edited) {
@@ -213,11 +215,11 @@ void Outbox::Edited(Lane& lane, const std::string& post) {
   }
   Lane::Kept(item);
   if (lane.desk.abilities.files_by_edit || item.post.attachments.empty()) return;
-  // The file then is a message of its own.
+  // The file then is a message of its own, below the one that it belongs to.
   OutgoingItem file;
   file.post = {.channel = lane.channel,
                .text = lane.desk.frontend.GetDialect().Escape(item.post.attachments.front().name),
-               .reply_to = "",
+               .reply_to = post,
                .key = item.post.key + ":file",
                .attachments = std::move(item.post.attachments)};
   file.created = item.created;

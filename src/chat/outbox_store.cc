@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "base/text.h"
+
 namespace shipmate::chat {
 
 namespace {
@@ -14,6 +16,34 @@ std::int64_t Nanoseconds(base::WallTime time) {
 }
 base::WallTime Time(std::int64_t nanoseconds) {
   return base::WallTime(std::chrono::nanoseconds(nanoseconds));
+}
+
+// One line each: "yes confirm api c0ffee1".
+std::string WriteChoices(const std::vector<Choice>& choices) {
+  std::string text;
+  for (const Choice& choice : choices) {
+    text += (choice.kind == Choice::Kind::kYes ? "yes " : "no ") + choice.command + "\n";
+  }
+  return text;
+}
+
+std::vector<Choice> ReadChoices(const std::string& text) {
+  std::vector<Choice> choices;
+  for (const std::string_view line : base::Split(text, '\n')) {
+    const std::size_t blank = line.find(' ');
+    if (blank == std::string_view::npos) continue;
+    choices.push_back({.kind = line.starts_with("yes ") ? Choice::Kind::kYes : Choice::Kind::kNo,
+                       .command = std::string(line.substr(blank + 1))});
+  }
+  return choices;
+}
+
+// Written to disk: the numbers never change their meaning.
+Tone ToneOf(std::int64_t number) {
+  return number == 1 ? Tone::kSuccess : number == 2 ? Tone::kFailure : Tone::kNews;
+}
+std::int64_t NumberOf(Tone tone) {
+  return tone == Tone::kSuccess ? 1 : tone == Tone::kFailure ? 2 : 0;
 }
 
 }  // namespace
@@ -32,6 +62,8 @@ const std::vector<std::string>& OutboxStore::Migrations() {
       "at INTEGER NOT NULL, PRIMARY KEY (platform, channel, slot)) WITHOUT ROWID;"
       "CREATE TABLE place (platform TEXT NOT NULL, channel TEXT NOT NULL, latest TEXT NOT NULL DEFAULT '', "
       "left_out INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (platform, channel)) WITHOUT ROWID;",
+      "ALTER TABLE message ADD COLUMN tone INTEGER NOT NULL DEFAULT 0;"
+      "ALTER TABLE message ADD COLUMN choices TEXT NOT NULL DEFAULT '';",
   };
   return kMigrations;
 }
@@ -40,11 +72,13 @@ Result<std::optional<std::int64_t>> OutboxStore::Insert(const std::string& platf
   const Attachment file = item.post.attachments.empty() ? Attachment() : item.post.attachments.front();
   const auto inserted = database_.Execute(
       "INSERT INTO message (platform, channel, key, priority, slot, text, headline, failure, alone, reply_to, "
-      "file_name, file_bytes, created, tried, after, done) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0) "
+      "file_name, file_bytes, created, tried, after, tone, choices, done) "
+      "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0) "
       "ON CONFLICT DO NOTHING",
       {platform, item.post.channel, item.post.key, static_cast<std::int64_t>(item.priority), item.slot, item.post.text,
        item.headline, std::int64_t{item.failure}, std::int64_t{item.alone}, item.post.reply_to, file.name, file.bytes,
-       Nanoseconds(item.created), Nanoseconds(item.tried), item.after});
+       Nanoseconds(item.created), Nanoseconds(item.tried), item.after, NumberOf(item.post.tone),
+       WriteChoices(item.post.choices)});
   if (!inserted) return Fail(inserted.error());
   if (database_.Changes() == 0) return std::optional<std::int64_t>();
   return std::optional<std::int64_t>(database_.LastInsertId());
@@ -133,7 +167,7 @@ Result<std::vector<OutgoingItem>> OutboxStore::Waiting(const std::string& platfo
   std::vector<OutgoingItem> items;
   const auto read = database_.Query(
       "SELECT id, channel, key, priority, slot, text, headline, failure, alone, reply_to, file_name, file_bytes, "
-      "created, tried, after FROM message WHERE platform = ? AND done = 0 ORDER BY id",
+      "created, tried, after, tone, choices FROM message WHERE platform = ? AND done = 0 ORDER BY id",
       {platform}, [&items](const Row& row) {
         OutgoingItem item;
         item.row = row.Integer(0);
@@ -152,6 +186,8 @@ Result<std::vector<OutgoingItem>> OutboxStore::Waiting(const std::string& platfo
         item.created = Time(row.Integer(12));
         item.tried = Time(row.Integer(13));
         item.after = row.Text(14);
+        item.post.tone = ToneOf(row.Integer(15));
+        item.post.choices = ReadChoices(row.Text(16));
         items.push_back(std::move(item));
       });
   if (!read) return Fail(read.error());

@@ -46,8 +46,16 @@ struct DiscordConfig {
 /// `mattermost:`.
 struct MattermostConfig {
   std::string url;
-  /// "team/channel-name" or a 26-character id.
-  std::string channel;
+  /// `channel` (one) and `channels` (several) together, in the order given, each once. Their ids are ids of 26
+  /// characters or "team/channel-name".
+  std::vector<ChannelConfig> channels;
+  enum class Answers {
+    kThread,   ///< in the thread of the question, which begins with it if need be
+    kChannel,  ///< where the question stands: in its thread only if it has one
+  };
+  Answers answers = Answers::kThread;
+  /// Whom `access:` names may also write to the bot directly.
+  bool direct_messages = false;
   /// PEM file of the only roots to trust; empty = the system's.
   std::string ca_file;
   bool operator==(const MattermostConfig&) const = default;

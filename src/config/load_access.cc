@@ -30,8 +30,11 @@ constexpr IdKind kMattermostUser = {"a Mattermost user id", IsMattermostId,
                                     "it has 26 small letters and digits; System Console, Users shows it, or mmctl user "
                                     "search"};
 constexpr IdKind kChannel = {
-    "a channel's id", [](std::string_view text) { return IsSnowflake(text) || IsMattermostId(text); },
-    "write the id of a Discord channel (17 to 20 digits) or of a Mattermost channel (26 small letters and digits)"};
+    "a channel's id",
+    [](std::string_view text) { return IsSnowflake(text) || IsMattermostId(text) || IsTeamAndChannel(text); },
+    "write the id of a Discord channel (17 to 20 digits), or a Mattermost channel as its section does: its id (26 "
+    "small "
+    "letters and digits) or team/name"};
 
 std::vector<std::string> CheckedIds(Fields& fields, std::string_view key, std::vector<Placed> found,
                                     const IdKind& kind) {

@@ -75,6 +75,16 @@ bool IsMattermostId(std::string_view text) {
          std::ranges::all_of(text, [](char c) { return IsDigit(c) || (c >= 'a' && c <= 'z'); });
 }
 
+bool IsMattermostName(std::string_view text) {
+  return !text.empty() && text.find_first_of("/ \t?#@") == std::string_view::npos;
+}
+
+bool IsTeamAndChannel(std::string_view text) {
+  const std::size_t slash = text.find('/');
+  return slash != std::string_view::npos && IsMattermostName(text.substr(0, slash)) &&
+         IsMattermostName(text.substr(slash + 1));
+}
+
 std::string ResolvePath(const std::string& base, const std::string& path) {
   std::string clean = (std::filesystem::path(base) / path).lexically_normal().string();
   while (clean.size() > 1 && clean.back() == '/') clean.pop_back();

@@ -27,6 +27,10 @@ bool IsSnowflake(std::string_view text);
 
 /// A Mattermost id: 26 small letters and digits (model.NewId).
 bool IsMattermostId(std::string_view text);
+/// The name of a team or channel of Mattermost, as it stands in addresses: no display name.
+bool IsMattermostName(std::string_view text);
+/// Two of them: "team/channel".
+bool IsTeamAndChannel(std::string_view text);
 
 /// `path` as an absolute one, cleaned of ".", ".." and a final slash by text alone; a relative one starts at `base`.
 std::string ResolvePath(const std::string& base, const std::string& path);

@@ -7,6 +7,9 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
+
+#include "chat/message.h"
 
 namespace shipmate::platforms::mattermost {
 
@@ -57,6 +60,8 @@ struct Post {
   bool automated = false;
   /// The event that a post of ours tells; "" for others' posts.
   std::string key;
+  /// The answers that it asks for; of a post of ours, where alone they count.
+  std::vector<chat::Choice> choices;
   bool operator==(const Post&) const = default;
 };
 
@@ -65,7 +70,14 @@ struct Reaction {
   std::string post_id;
   /// Without colons.
   std::string emoji;
+  std::int64_t create_at = 0;
   bool operator==(const Reaction&) const = default;
+};
+
+struct User {
+  std::string name;
+  bool bot = false;
+  bool operator==(const User&) const = default;
 };
 
 }  // namespace shipmate::platforms::mattermost

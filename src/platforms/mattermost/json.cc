@@ -40,6 +40,22 @@ bool IsSet(const dom::object& props, std::string_view name) {
   return true;
 }
 
+std::vector<chat::Choice> ChoicesOf(const dom::object& ours) {
+  std::vector<chat::Choice> choices;
+  dom::array array;
+  if (ours["choices"].get_array().get(array) != simdjson::SUCCESS) return choices;
+  for (const dom::element& element : array) {
+    dom::object object;
+    if (element.get_object().get(object) != simdjson::SUCCESS) continue;
+    const std::string_view kind = TextOf(object, "kind");
+    const std::string_view command = TextOf(object, "command");
+    if ((kind != "yes" && kind != "no") || command.empty()) continue;
+    choices.push_back(
+        {.kind = kind == "yes" ? chat::Choice::Kind::kYes : chat::Choice::Kind::kNo, .command = std::string(command)});
+  }
+  return choices;
+}
+
 std::optional<Post> PostOf(const dom::element& element) {
   dom::object object;
   if (element.get_object().get(object) != simdjson::SUCCESS) return std::nullopt;
@@ -59,7 +75,10 @@ std::optional<Post> PostOf(const dom::element& element) {
   if (object["props"].get_object().get(props) == simdjson::SUCCESS) {
     post.automated = std::ranges::any_of(kAutomationMarks, [&](std::string_view mark) { return IsSet(props, mark); });
     dom::object ours;
-    if (props["shipmate"].get_object().get(ours) == simdjson::SUCCESS) post.key = TextOf(ours, "key");
+    if (props["shipmate"].get_object().get(ours) == simdjson::SUCCESS) {
+      post.key = TextOf(ours, "key");
+      post.choices = ChoicesOf(ours);
+    }
   }
   return post;
 }
@@ -71,6 +90,7 @@ std::optional<Reaction> ReactionOf(const dom::element& element) {
   reaction.user_id = TextOf(object, "user_id");
   reaction.post_id = TextOf(object, "post_id");
   reaction.emoji = TextOf(object, "emoji_name");
+  reaction.create_at = NumberOf(object, "create_at");
   if (reaction.user_id.empty() || reaction.post_id.empty() || reaction.emoji.empty()) return std::nullopt;
   return reaction;
 }
@@ -113,6 +133,12 @@ std::string_view Json::Text(std::string_view path) const {
 std::int64_t Json::Number(std::string_view path) const {
   dom::object object;
   return state_->Owner(&path, &object) ? NumberOf(object, path) : 0;
+}
+
+bool Json::Flag(std::string_view path) const {
+  dom::object object;
+  bool flag = false;
+  return state_->Owner(&path, &object) && object[path].get_bool().get(flag) == simdjson::SUCCESS && flag;
 }
 
 std::optional<Post> Json::AsPost() const {

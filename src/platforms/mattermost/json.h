@@ -28,6 +28,7 @@ class Json {
   /// A field of the object; a dot leads into an object within: "user.id". The view holds until the next Open.
   std::string_view Text(std::string_view path) const;
   std::int64_t Number(std::string_view path) const;
+  bool Flag(std::string_view path) const;
 
   /// nullopt when the ids that every post has are missing.
   std::optional<Post> AsPost() const;

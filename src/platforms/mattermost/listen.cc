@@ -41,6 +41,7 @@ chat::Incoming WordsOf(const Post& post, const std::string& sender, const Self& 
   incoming.actor.platform = "mattermost";
   incoming.actor.id = post.user_id;
   incoming.actor.name = sender.empty() ? post.user_id : sender;
+  incoming.actor.direct = direct;
   incoming.message_id = post.id;
   incoming.text = post.message;
   incoming.addressed = StripMention(&incoming.text, self.name) || direct;

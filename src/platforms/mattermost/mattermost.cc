@@ -10,12 +10,15 @@
 #include "async/latch.h"
 #include "async/spawn.h"
 #include "base/log.h"
+#include "config/names.h"
 #include "net/tls.h"
 #include "net/url.h"
 #include "platforms/mattermost/codec.h"
 #include "platforms/mattermost/dialect.h"
 #include "platforms/mattermost/listen.h"
-#include "platforms/mattermost/recent.h"
+#include "platforms/mattermost/listener.h"
+#include "platforms/mattermost/places.h"
+#include "platforms/mattermost/prompts.h"
 #include "platforms/mattermost/rest.h"
 #include "platforms/mattermost/socket.h"
 
@@ -26,18 +29,9 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-constexpr std::size_t kRemembered = 4096;
-// More than this was missed: the oldest of it is passed over.
-constexpr std::size_t kPages = 5;
 constexpr std::size_t kSearchedPages = 5;
-constexpr std::size_t kHeldLimit = 2000;
-// A command that was missed for longer may no longer be what its author wants.
-constexpr std::int64_t kTooOldMs = 60'000;
-constexpr seconds kCatchUpLimit{60};
 constexpr seconds kTokenRetry{60};
 constexpr seconds kShutdownLimit{5};
-// Less than the half minute for which a server knows a repeated post.
-constexpr seconds kRepeatWindow{25};
 // Every edit is kept by the server.
 constexpr milliseconds kEditInterval{3000};
 // By how much the clocks of the server and of this machine may differ.
@@ -59,15 +53,9 @@ class MattermostFrontend final : public chat::Frontend, private SocketEvents {
       : executor_(std::move(executor)),
         config_(std::move(config)),
         clock_(clock),
+        places_(config_.channels),
         ready_(executor_),
-        tasks_(executor_),
-        seen_(kRemembered),
-        roots_(kRemembered),
-        names_(kRemembered) {
-    channels_.push_back({.id = config_.channel, .services = {}, .notices = {}});
-    places_.emplace_back();
-    places_.back().name = config_.channel;
-  }
+        tasks_(executor_) {}
 
   /// Makes the connections' parts; an Error says what in the configuration is wrong.
   Result<void> SetUp(const base::Secret& token) {
@@ -84,6 +72,7 @@ class MattermostFrontend final : public chat::Frontend, private SocketEvents {
     rest.tls = tls;
     rest.token = token;
     rest_ = std::make_unique<Rest>(executor_, std::move(rest), clock_, MakeRandom());
+    listener_ = std::make_unique<Listener>(executor_, *rest_, places_, config_, clock_);
     SocketOptions socket{.url = SocketUrl(config_.url), .token = token, .tls = std::move(tls)};
     socket_ =
         std::make_unique<Socket>(executor_, std::move(socket), clock_, static_cast<SocketEvents&>(*this), MakeRandom());
@@ -93,7 +82,7 @@ class MattermostFrontend final : public chat::Frontend, private SocketEvents {
 
   std::string Name() const override { return "mattermost"; }
   const chat::Dialect& GetDialect() const override { return dialect_; }
-  const std::vector<config::ChannelConfig>& Channels() const override { return channels_; }
+  const std::vector<config::ChannelConfig>& Channels() const override { return config_.channels; }
 
   Task<Result<void>> Run(chat::Inbox& inbox) override {
     if (failure_) {
@@ -101,11 +90,14 @@ class MattermostFrontend final : public chat::Frontend, private SocketEvents {
       ready_.Set();
       co_return Fail(*failure_);
     }
-    inbox_ = &inbox;
+    running_ = true;
+    // A channel that could not be found before may be the one.
+    listener_->Start(inbox, [this] { tasks_.Spawn("mattermost channels", ResolveLater()); });
     rest_->OnTokenRefused([this] { socket_->DoubtToken(); });
     co_await socket_->Run();
-    inbox_ = nullptr;
+    running_ = false;
     rest_->OnTokenRefused({});
+    co_await listener_->Stop();
     tasks_.Cancel();
     co_await tasks_.Join(kShutdownLimit);
     failure_ = Error{.code = Errc::kCancelled, .what = "mattermost: stopped"};
@@ -120,7 +112,7 @@ class MattermostFrontend final : public chat::Frontend, private SocketEvents {
             .files = true,
             .files_by_edit = false,
             .lasting = true,
-            .repeat_window = kRepeatWindow,
+            .repeat_window = kPostPatience,
             .edit_interval = kEditInterval};
   }
 
@@ -128,11 +120,17 @@ class MattermostFrontend final : public chat::Frontend, private SocketEvents {
     if (!rest_) co_return Fail(*failure_);
     const auto place = co_await PlaceOf(outgoing.channel);
     if (!place) co_return Fail(Lasting(place.error()));
-    NewPost post{.channel_id = (*place)->id, .root_id = "", .text = outgoing.text, .key = outgoing.key, .file_ids = {}};
-    if (!outgoing.reply_to.empty()) {
-      auto root = co_await RootOf(outgoing.reply_to);
+    NewPost post{.channel_id = (*place)->id,
+                 .root_id = "",
+                 .look = {.text = outgoing.text, .tone = outgoing.tone, .choices = outgoing.choices},
+                 .key = outgoing.key,
+                 .file_ids = {}};
+    if (const std::string asked(PostOfMessageId(outgoing.reply_to)); !asked.empty()) {
+      const auto root = co_await listener_->RootOf(asked);
       if (!root) co_return Fail(Lasting(root.error()));
-      post.root_id = std::move(*root);
+      post.root_id = *root;
+      const bool begins = config_.answers == config::MattermostConfig::Answers::kThread && !(*place)->direct;
+      if (post.root_id.empty() && begins) post.root_id = asked;
     }
     for (chat::Attachment& file : outgoing.attachments) {
       const auto id = co_await rest_->UploadFile(post.channel_id, std::move(file));
@@ -144,13 +142,16 @@ class MattermostFrontend final : public chat::Frontend, private SocketEvents {
     }
     auto made = co_await rest_->CreatePost(std::move(post), self_.id);
     if (!made) co_return Fail(Lasting(made.error()));
+    if (!outgoing.choices.empty()) listener_->Asked(*made, std::move(outgoing.choices));
     co_return chat::Posted{.id = std::move(*made)};
   }
 
   Task<Result<void>> Edit(chat::Revision revision) override {
     if (!rest_) co_return Fail(*failure_);
-    const auto done = co_await rest_->EditPost(std::move(revision.id), std::move(revision.text));
+    PostLook look{.text = std::move(revision.text), .tone = revision.tone, .choices = revision.choices};
+    const auto done = co_await rest_->EditPost(revision.id, std::move(look));
     if (!done) co_return Fail(Lasting(done.error()));
+    listener_->Asked(revision.id, std::move(revision.choices));
     co_return Result<void>();
   }
 
@@ -163,7 +164,9 @@ class MattermostFrontend final : public chat::Frontend, private SocketEvents {
       const auto posts = co_await rest_->GetLatestPosts((*place)->id, Rest::kPage, page);
       if (!posts) co_return Fail(Lasting(posts.error()));
       for (const Post& post : *posts) {
-        if (post.user_id == self_.id && post.key == doubt.outgoing.key) co_return chat::Posted{.id = post.id};
+        if (post.user_id != self_.id || post.key != doubt.outgoing.key) continue;
+        if (!doubt.outgoing.choices.empty()) listener_->Asked(post.id, std::move(doubt.outgoing.choices));
+        co_return chat::Posted{.id = post.id};
       }
       if (posts->size() < Rest::kPage || posts->front().create_at < oldest) break;
     }
@@ -175,27 +178,13 @@ class MattermostFrontend final : public chat::Frontend, private SocketEvents {
       const bool stopped = failure_->code == Errc::kCancelled;
       return {stopped ? chat::Connection::kOff : chat::Connection::kFailed, stopped ? "" : failure_->what};
     }
-    if (inbox_ == nullptr) return {};
+    if (!running_) return {};
     const Session& session = socket_->GetSession();
     if (session.GetState() == Session::State::kLive) return {chat::Connection::kReady, ""};
     return {session.TokenRefused() ? chat::Connection::kFailed : chat::Connection::kConnecting, session.Reason()};
   }
 
  private:
-  struct Place {
-    std::string name;
-    /// "" until the server was asked.
-    std::string id;
-    bool direct = false;
-    /// The last post handled; what came later is what was missed.
-    std::string cursor;
-    std::int64_t cursor_at = 0;
-  };
-  struct Held {
-    PostEvent event;
-    Place* place = nullptr;
-  };
-
   // A refused token may be accepted again without a new start of the program.
   static Error Lasting(Error error) {
     if (error.code != Errc::kAuth) return error;
@@ -208,18 +197,30 @@ class MattermostFrontend final : public chat::Frontend, private SocketEvents {
     auto self = co_await rest_->GetSelf();
     if (!self) co_return Fail(self.error());
     self_ = std::move(*self);
+    listener_->SetSelf(self_);
     const auto limit = co_await rest_->GetPostLimit();
     if (!limit) co_return Fail(limit.error());
     dialect_.SetMessageLimit(*limit);
-    for (Place& place : places_) {
-      const auto resolved = co_await Resolve(place);
+    co_return co_await ResolveAll();
+  }
+
+  // What is wrong with one channel is told and keeps nobody from the others.
+  Task<Result<void>> ResolveAll() {
+    const auto places = places_.All();
+    for (const auto& place : places) {
+      const auto resolved = co_await Resolve(*place);
       if (resolved) continue;
       const Errc code = resolved.error().code;
       if (code != Errc::kNotFound && code != Errc::kRefused) co_return Fail(resolved.error());
-      LogError(fmt::format("mattermost: {}; check mattermost.channel in config.yaml, and that the bot is a member",
+      LogError(fmt::format("mattermost: {}; check the channels in config.yaml, and that the bot is a member",
                            resolved.error().what));
     }
     co_return Result<void>();
+  }
+
+  Task<void> ResolveLater() {
+    const auto resolved = co_await ResolveAll();
+    if (!resolved) LogWarn("mattermost: " + resolved.error().what);
   }
 
   // The newest post is noted before the socket opens, or what comes in between would be lost.
@@ -229,144 +230,49 @@ class MattermostFrontend final : public chat::Frontend, private SocketEvents {
     if (!info) co_return Fail(info.error());
     const auto newest = co_await rest_->GetLatestPosts(info->id, 1, 0);
     if (!newest) co_return Fail(newest.error());
+    // Meanwhile somebody else may have asked, too.
+    if (!place.id.empty()) co_return Result<void>();
+    if (places_.ById(info->id) != nullptr) {
+      LogError(fmt::format("mattermost: {} is a channel that config.yaml names already; its notices are posted twice",
+                           place.name));
+    }
     place.direct = info->direct;
     place.id = info->id;
-    if (!newest->empty()) Advance(place, newest->back());
+    listener_->BeginAt(place, *newest);
     co_return Result<void>();
   }
 
-  Task<Result<Place*>> PlaceOf(std::string name) {
-    const auto place = std::ranges::find(places_, name, &Place::name);
-    if (place == places_.end()) co_return Fail(Errc::kNotFound, "mattermost: channel " + name + " is not configured");
+  Task<Result<std::shared_ptr<Place>>> PlaceOf(std::string name) {
+    auto place = places_.ByName(name);
+    // The answer to a direct message of an earlier run.
+    if (!place && config_.direct_messages && config::IsMattermostId(name)) place = places_.AddDirect(name);
+    if (!place) co_return Fail(Errc::kNotFound, "mattermost: channel " + name + " is not configured");
     const auto resolved = co_await Resolve(*place);
     if (!resolved) co_return Fail(resolved.error());
-    co_return &*place;
-  }
-
-  // Only the first post of a thread can be answered.
-  Task<Result<std::string>> RootOf(std::string post_id) {
-    if (const std::string* root = roots_.Find(post_id)) co_return *root;
-    const auto post = co_await rest_->GetPost(post_id);
-    if (post) co_return post->root_id.empty() ? post->id : post->root_id;
-    if (post.error().code != Errc::kNotFound) co_return Fail(post.error());
-    co_return std::string();
-  }
-
-  static void Advance(Place& place, const Post& post) {
-    if (post.create_at < place.cursor_at) return;
-    place.cursor = post.id;
-    place.cursor_at = post.create_at;
+    co_return std::move(place);
   }
 
   void OnOnline(bool resumed) override {
     ready_.Set();
-    if (resumed || inbox_ == nullptr) return;
-    wanted_catch_up_ = true;
-    if (!std::exchange(catching_up_, true)) tasks_.Spawn("mattermost catch-up", CatchUp());
+    listener_->OnOnline(resumed);
   }
-
-  void OnServerTime(std::int64_t now) override { server_ahead_ = now - UnixMs(clock_.WallNow()); }
-
-  void OnEvent(Codec& codec, const Frame& frame) override {
-    if (frame.event != "posted") return;
-    const auto place = std::ranges::find_if(
-        places_, [&](const Place& known) { return !known.id.empty() && known.id == frame.channel_id; });
-    if (place == places_.end()) return;
-    auto event = codec.ReadPost(frame.data);
-    if (!event) {
-      LogWarn("mattermost: a post was not understood: " + event.error().what);
-      return;
-    }
-    if (!event->sender.empty() && !event->post.automated) names_.Add(event->post.user_id, event->sender);
-    if (!catching_up_) {
-      Handle(*place, event->post, event->sender);
-    } else if (held_.size() < kHeldLimit) {
-      held_.push_back({std::move(*event), &*place});
-    }
-  }
-
-  void Handle(Place& place, const Post& post, const std::string& sender) {
-    Advance(place, post);
-    if (!IsPersons(post, self_) || inbox_ == nullptr || !seen_.Add(post.id, true)) return;
-    roots_.Add(post.id, post.root_id.empty() ? post.id : post.root_id);
-    chat::Incoming incoming = WordsOf(post, sender, self_, place.direct);
-    incoming.channel = place.name;
-    incoming.missed = UnixMs(clock_.WallNow()) + server_ahead_ - post.create_at > kTooOldMs;
-    inbox_->Receive(std::move(incoming));
-  }
-
-  // What came live meanwhile waits, so that nobody is answered out of turn.
-  Task<void> CatchUp() {
-    while (std::exchange(wanted_catch_up_, false)) {
-      for (Place& place : places_) {
-        if (!place.id.empty()) co_await CatchUpIn(place);
-      }
-    }
-    catching_up_ = false;
-    for (Held& held : std::exchange(held_, {})) Handle(*held.place, held.event.post, held.event.sender);
-  }
-
-  Task<void> CatchUpIn(Place& place) {
-    const base::SteadyTime deadline = clock_.Now() + kCatchUpLimit;
-    const std::string anchor = place.cursor;
-    for (std::size_t page = 0; page <= kPages;) {
-      const bool last = page == kPages || anchor.empty();
-      if (page == kPages) {
-        LogWarn(fmt::format("mattermost: more than {} posts were missed in {}; only the latest are looked at further",
-                            kPages * Rest::kPage, place.name));
-      }
-      const auto posts = last ? co_await rest_->GetLatestPosts(place.id, Rest::kPage, 0)
-                              : co_await rest_->GetPostsAfter(place.id, anchor, page);
-      if (!posts) {
-        if (posts.error().code == Errc::kAuth) co_return;
-        if (posts.error().code == Errc::kRefused || posts.error().code == Errc::kNotFound || clock_.Now() > deadline) {
-          LogError("mattermost: what was missed stays unread: " + posts.error().what);
-          co_return;
-        }
-        co_await async::Sleep(seconds(1));
-        continue;
-      }
-      for (const Post& post : *posts) {
-        std::string name;
-        if (IsPersons(post, self_) && seen_.Find(post.id) == nullptr) name = co_await NameOf(post.user_id);
-        Handle(place, post, name);
-      }
-      if (last || posts->size() < Rest::kPage) co_return;
-      ++page;
-    }
-  }
-
-  Task<std::string> NameOf(std::string user_id) {
-    if (const std::string* name = names_.Find(user_id)) co_return *name;
-    const auto name = co_await rest_->GetUserName(user_id);
-    if (!name) co_return std::string();
-    names_.Add(user_id, *name);
-    co_return *name;
-  }
+  void OnServerTime(std::int64_t now) override { listener_->OnServerTime(now); }
+  void OnEvent(Codec& codec, const Frame& frame) override { listener_->OnEvent(codec, frame); }
 
   // Constant after construction and SetUp.
   Executor executor_;
   config::MattermostConfig config_;
   const base::Clock& clock_;
-  std::vector<config::ChannelConfig> channels_;
   std::unique_ptr<Rest> rest_;
   std::unique_ptr<Socket> socket_;
 
   MattermostDialect dialect_;
   Self self_;
-  std::vector<Place> places_;
-  chat::Inbox* inbox_ = nullptr;  // while Run runs
+  Places places_;
+  std::unique_ptr<Listener> listener_;
   async::Event ready_;
   async::TaskGroup tasks_;
-  Recent<bool> seen_;
-  /// The first post of the thread of a person's post.
-  Recent<std::string> roots_;
-  Recent<std::string> names_;
-  std::vector<Held> held_;
-  bool catching_up_ = false;
-  bool wanted_catch_up_ = false;
-  /// How far the server's clock is ahead of ours.
-  std::int64_t server_ahead_ = 0;
+  bool running_ = false;
   std::optional<Error> failure_;
 };
 

@@ -30,6 +30,11 @@ class Recent {
     const auto found = values_.find(key);
     return found == values_.end() ? nullptr : &found->second;
   }
+  /// As if it had never been added.
+  void Remove(const std::string& key) {
+    values_.erase(key);
+    std::erase(order_, key);
+  }
   std::size_t Size() const { return values_.size(); }
 
  private:

@@ -40,6 +40,12 @@ std::string Described(const net::HttpResponse& response) {
   return fmt::format("status {}, {}{}{}", response.status, error.id, error.message.empty() ? "" : ": ", error.message);
 }
 
+// A page of a proxy that has lost its server, or of a captive network: it says nothing about what was asked. That a
+// body is too large is a proxy's own word.
+bool IsFromSomethingElse(const net::HttpResponse& response) {
+  return response.status >= 400 && response.status != 413 && DecodeApiError(response.body).id.empty();
+}
+
 Error Meaning(const std::string& what, const net::HttpResponse& response) {
   Error error;
   error.code = Errc::kInvalid;
@@ -80,7 +86,8 @@ net::HttpRequest Rest::MakeRequest(const Call& call) const {
 }
 
 Task<Result<net::HttpResponse>> Rest::Perform(Call call) {
-  const SteadyTime deadline = clock_.Now() + options_.patience;
+  const milliseconds patience = call.patience.count() > 0 ? call.patience : options_.patience;
+  const SteadyTime deadline = clock_.Now() + patience;
   async::Backoff backoff(
       {.base = options_.first_retry, .cap = options_.longest_retry, .floor = options_.first_retry / 2});
   while (true) {
@@ -105,15 +112,15 @@ Task<Result<net::HttpResponse>> Rest::Perform(Call call) {
     } else if (response->status == 429) {
       blocked_until_ = std::max(blocked_until_, clock_.Now() + RetryAfter(*response));
       continue;
-    } else if (response->status < 500 && response->status != 408) {
+    } else if (response->status < 500 && response->status != 408 && !IsFromSomethingElse(*response)) {
       co_return *response;
     } else {
       trouble = Described(*response);
     }
     const milliseconds wait = backoff.Next(random_());
     if (clock_.Now() + wait > deadline) {
-      co_return Fail(Errc::kTimeout, fmt::format("{}: {}; gave up after {}", call.what, trouble,
-                                                 base::FormatDuration(options_.patience)));
+      co_return Fail(Errc::kTimeout,
+                     fmt::format("{}: {}; gave up after {}", call.what, trouble, base::FormatDuration(patience)));
     }
     co_await async::Sleep(wait);
   }
@@ -177,14 +184,14 @@ Task<Result<ChannelInfo>> Rest::FindChannel(std::string name) {
   co_return std::move(info);
 }
 
-Task<Result<std::string>> Rest::GetUserName(std::string id) {
+Task<Result<User>> Rest::GetUser(std::string id) {
   Call call{.what = "asking Mattermost for a name", .path = "/users/" + net::PercentEncode(id)};
   const auto response = co_await Demand(std::move(call));
   if (!response) co_return Fail(response.error());
   Json json;
   if (!json.Open(response->body))
     co_return Fail(Errc::kProtocol, "asking Mattermost for a name: no user in the answer");
-  co_return std::string(json.Text("username"));
+  co_return User{.name = std::string(json.Text("username")), .bot = json.Flag("is_bot")};
 }
 
 Task<Result<Post>> Rest::GetPost(std::string id) {
@@ -232,6 +239,7 @@ Task<Result<std::vector<Reaction>>> Rest::GetReactions(std::string post_id) {
   Json json;
   auto reactions = json.Open(response->body) ? json.AsReactions() : std::nullopt;
   if (!reactions) co_return Fail(Errc::kProtocol, "reading reactions on Mattermost: no reactions in the answer");
+  std::ranges::sort(*reactions, {}, &Reaction::create_at);
   co_return std::move(*reactions);
 }
 
@@ -240,6 +248,7 @@ Task<Result<std::string>> Rest::CreatePost(NewPost post, std::string own_id) {
   bool shortened = false;
   while (true) {
     Call call{.what = what, .method = "POST", .path = "/posts", .body = EncodePost(post, own_id)};
+    call.patience = options_.post_patience;
     const auto response = co_await Perform(std::move(call));
     if (!response) co_return Fail(response.error());
     if (response->status >= 200 && response->status < 300) {
@@ -249,7 +258,7 @@ Task<Result<std::string>> Rest::CreatePost(NewPost post, std::string own_id) {
     const ApiError error = DecodeApiError(response->body);
     if ((error.id == kTooLong || (response->status == 413 && post.file_ids.empty())) && !shortened) {
       LogWarn(fmt::format("mattermost: {}: Mattermost found the message too long; sending a shorter one", what));
-      post.text = ShorterText(post.text, kShorterRunes);
+      post.look.text = ShorterText(post.look.text, kShorterRunes);
       shortened = true;
       continue;
     }
@@ -266,22 +275,26 @@ Task<Result<std::string>> Rest::CreatePost(NewPost post, std::string own_id) {
   }
 }
 
-Task<Result<void>> Rest::EditPost(std::string post_id, std::string text) {
+Task<Result<void>> Rest::EditPost(std::string post_id, PostLook look) {
+  const std::string what = "editing a Mattermost post";
+  Call read{.what = what, .path = "/posts/" + net::PercentEncode(post_id)};
+  const auto known = co_await Demand(std::move(read));
+  if (!known) co_return Fail(known.error());
   bool shortened = false;
   while (true) {
-    Call call{.what = "editing a Mattermost post",
+    Call call{.what = what,
               .method = "PUT",
               .path = fmt::format("/posts/{}/patch", net::PercentEncode(post_id)),
-              .body = EncodePatch(text)};
+              .body = EncodePatch(look, known->body)};
     const auto response = co_await Perform(std::move(call));
     if (!response) co_return Fail(response.error());
     if (response->status >= 200 && response->status < 300) co_return Result<void>();
     if (DecodeApiError(response->body).id == kTooLong && !shortened) {
-      text = ShorterText(text, kShorterRunes);
+      look.text = ShorterText(look.text, kShorterRunes);
       shortened = true;
       continue;
     }
-    co_return Fail(Meaning("editing a Mattermost post", *response));
+    co_return Fail(Meaning(what, *response));
   }
 }
 

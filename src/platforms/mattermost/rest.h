@@ -24,13 +24,18 @@
 
 namespace shipmate::platforms::mattermost {
 
+inline constexpr std::chrono::seconds kPostPatience{12};
+
 struct RestOptions {
   /// The site, which may be in a sub-path.
   net::Url site;
   std::shared_ptr<net::TlsContext> tls;
   base::Secret token;
-  /// How long one call is tried for. Less than the half minute for which the server knows a repeated post.
+  /// How long one call is tried for.
   std::chrono::milliseconds patience{std::chrono::seconds(24)};
+  /// The same of a post. Twice that is less than the half minute for which the server knows a repeated post: one that
+  /// is handed in again within this time of its first try is not made twice, however often it is tried.
+  std::chrono::milliseconds post_patience = kPostPatience;
   std::chrono::milliseconds request_limit{std::chrono::seconds(10)};
   std::chrono::milliseconds first_retry{std::chrono::milliseconds(500)};
   std::chrono::milliseconds longest_retry{std::chrono::seconds(8)};
@@ -64,7 +69,7 @@ class Rest {
   Task<Result<std::size_t>> GetPostLimit();
   /// `name`: "team/channel" or an id.
   Task<Result<ChannelInfo>> FindChannel(std::string name);
-  Task<Result<std::string>> GetUserName(std::string id);
+  Task<Result<User>> GetUser(std::string id);
   Task<Result<Post>> GetPost(std::string id);
 
   static constexpr std::size_t kPage = 200;
@@ -73,12 +78,14 @@ class Rest {
   /// A page of the latest posts of a channel, page 0 the latest; in itself oldest first.
   Task<Result<std::vector<Post>>> GetLatestPosts(std::string channel_id, std::size_t count, std::size_t page);
   Task<Result<std::vector<Post>>> GetThread(std::string root_id);
+  /// The oldest first.
   Task<Result<std::vector<Reaction>>> GetReactions(std::string post_id);
 
   /// The id of the post. A text that is too long is posted shorter; a thread that is gone is left; files that cannot be
   /// taken are left out.
   Task<Result<std::string>> CreatePost(NewPost post, std::string own_id);
-  Task<Result<void>> EditPost(std::string post_id, std::string text);
+  /// Says something else in a post of ours; all properties that are not ours to change stay.
+  Task<Result<void>> EditPost(std::string post_id, PostLook look);
   Task<Result<std::string>> UploadFile(std::string channel_id, chat::Attachment file);
   Task<Result<void>> AddReaction(std::string own_id, std::string post_id, std::string emoji);
 
@@ -89,9 +96,12 @@ class Rest {
     std::string path;
     std::string body = "";
     std::string content_type = "application/json";
+    /// Zero: as long as any call.
+    std::chrono::milliseconds patience{0};
   };
 
-  /// The answer of any status but 401, 408, 429 and those of 500 and above, which are dealt with here.
+  /// The answer of any status but 401, 408, 429, those of 500 and above, and pages that are not the API's, all of which
+  /// are dealt with here.
   Task<Result<net::HttpResponse>> Perform(Call call);
   /// The answer, where it is a success; else what it means.
   Task<Result<net::HttpResponse>> Demand(Call call);

@@ -26,6 +26,35 @@ std::string Clean(const std::string& text) {
   return clean;
 }
 
+std::string_view ColourOf(chat::Tone tone) {
+  return tone == chat::Tone::kSuccess ? "#2f9e44" : "#d6336c";
+}
+
+// Puts everything of `look` into `props` but what it gives, the message.
+std::string Dress(const PostLook& look, boost::json::object& props) {
+  boost::json::value& ours = props["shipmate"];
+  if (!ours.is_object()) ours = boost::json::object();
+  ours.get_object().erase("choices");
+  if (!look.choices.empty()) {
+    boost::json::array choices;
+    for (const chat::Choice& choice : look.choices) {
+      choices.push_back(boost::json::object{{"kind", choice.kind == chat::Choice::Kind::kYes ? "yes" : "no"},
+                                            {"command", Clean(choice.command)}});
+    }
+    ours.get_object()["choices"] = std::move(choices);
+  }
+  props.erase("attachments");
+  std::string text = Clean(look.text);
+  if (look.tone == chat::Tone::kNews) return text;
+  const std::size_t line = text.find('\n');
+  const std::string headline = text.substr(0, line);
+  const bool single = line == std::string::npos;
+  boost::json::object attachment{
+      {"fallback", headline}, {"color", ColourOf(look.tone)}, {"text", single ? headline : text.substr(line + 1)}};
+  props["attachments"] = boost::json::array{std::move(attachment)};
+  return single ? "" : headline;
+}
+
 std::optional<std::int64_t> SecondsOf(const net::HttpResponse& response, std::string_view name) {
   const std::string_view text = base::Trim(response.headers.Get(name));
   std::int64_t number = 0;
@@ -43,7 +72,7 @@ std::string EncodePost(const NewPost& post, const std::string& own_id) {
   props["shipmate"] = std::move(ours);
   boost::json::object body;
   body["channel_id"] = post.channel_id;
-  body["message"] = Clean(post.text);
+  body["message"] = Dress(post.look, props);
   body["pending_post_id"] = own_id + ":" + net::Sha256Hex(post.channel_id + "\n" + post.key).substr(0, kKeyLength);
   body["props"] = std::move(props);
   if (!post.root_id.empty()) body["root_id"] = post.root_id;
@@ -55,9 +84,18 @@ std::string EncodePost(const NewPost& post, const std::string& own_id) {
   return boost::json::serialize(body);
 }
 
-std::string EncodePatch(const std::string& text) {
+std::string EncodePatch(const PostLook& look, std::string_view known) {
+  boost::json::error_code error;
+  boost::json::value post = boost::json::parse({known.data(), known.size()}, error);
+  boost::json::object props;
+  if (!error && post.is_object()) {
+    if (auto* old = post.get_object().if_contains("props"); old != nullptr && old->is_object()) {
+      props = std::move(old->get_object());
+    }
+  }
   boost::json::object body;
-  body["message"] = Clean(text);
+  body["message"] = Dress(look, props);
+  body["props"] = std::move(props);
   return boost::json::serialize(body);
 }
 

@@ -8,15 +8,26 @@
 #include <string_view>
 #include <vector>
 
+#include "chat/message.h"
 #include "net/http_types.h"
 
 namespace shipmate::platforms::mattermost {
+
+/// What a post of ours says, and how it looks.
+struct PostLook {
+  /// Of a success or failure the first line is the post's text and the rest stands below it, beside a bar of colour; a
+  /// single line stands beside the bar itself.
+  std::string text;
+  chat::Tone tone = chat::Tone::kNews;
+  /// They stay with the post, so that its answers are understood by the next run of the program too.
+  std::vector<chat::Choice> choices = {};
+};
 
 struct NewPost {
   std::string channel_id;
   /// Must be the first post of its thread; "" for none.
   std::string root_id;
-  std::string text;
+  PostLook look;
   /// The event that it tells.
   std::string key;
   std::vector<std::string> file_ids;
@@ -25,8 +36,9 @@ struct NewPost {
 /// The body of POST /posts. The key goes along twice: as the id under which the server knows a repeated post for half a
 /// minute, and as a property that stays with it.
 std::string EncodePost(const NewPost& post, const std::string& own_id);
-/// The body of PUT /posts/{id}/patch: only the text changes; properties left out stay.
-std::string EncodePatch(const std::string& text);
+/// The body of PUT /posts/{id}/patch. The server keeps no property that a patch with properties leaves out, so those of
+/// `known`, the post's JSON text, go along.
+std::string EncodePatch(const PostLook& look, std::string_view known);
 std::string EncodeReaction(const std::string& user_id, const std::string& post_id, const std::string& emoji);
 
 struct ApiError {

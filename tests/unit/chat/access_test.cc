@@ -56,6 +56,20 @@ TEST_CASE("the highest role that fits counts") {
   CHECK(access.Highest(Person("4"), "ops") == std::nullopt);
 }
 
+TEST_CASE("who writes directly has what he is named for, and nothing that is for everyone in a channel") {
+  AccessConfig config = Team();
+  config.grants[2].everyone = true;
+  const Access access(config);
+  Actor stranger = Person("9");
+  CHECK(access.Highest(stranger, "dm") == Role::kViewer);
+  stranger.direct = true;
+  CHECK(access.Highest(stranger, "dm") == std::nullopt);
+  Actor named = Person("2");
+  named.direct = true;
+  CHECK(access.Highest(named, "dm") == Role::kOperator);
+  CHECK(Access(std::nullopt).Highest(named, "dm") == std::nullopt);
+}
+
 TEST_CASE("only the id of the right platform counts, never a name") {
   AccessConfig config = Team();
   config.grants.push_back({.role = Role::kAdmin, .mattermost = {"abcdefghijklmnopqrstuvwx12"}});

@@ -44,21 +44,6 @@ TEST_CASE("an addressed text needs no prefix") {
   CHECK(bridge.Hears("0/1 running"));
 }
 
-TEST_CASE("a command that was missed for long is answered, and not run; missed talk is talk") {
-  Bridge bridge({Sleeper("api")});
-  Incoming talk = Bridge::By("good morning");
-  talk.missed = true;
-  bridge.hub->Receive(talk);
-  Incoming command = Bridge::By("!start api");
-  command.missed = true;
-  command.message_id = "m7";
-  bridge.hub->Receive(command);
-  REQUIRE(bridge.Hears("not run"));
-  bridge.hub->Receive(Bridge::By("!count"));
-  REQUIRE(bridge.Hears("0/1 running"));
-  CHECK(bridge.frontend.sent.size() == 2);
-}
-
 TEST_CASE("what a command changed is told once where it was given, and as a notice elsewhere") {
   Bridge bridge({Sleeper("api")});
   bridge.hub->Receive(Bridge::By("!start api", "ops"));

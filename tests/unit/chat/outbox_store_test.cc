@@ -48,6 +48,9 @@ TEST_CASE("everything of a message comes back, in order, after the file was open
   item.priority = Priority::kReply;
   item.slot = "deploy:api:7";
   item.failure = true;
+  item.post.tone = Tone::kFailure;
+  item.post.choices = {{.kind = Choice::Kind::kYes, .command = "confirm api c0ffee1"},
+                       {.kind = Choice::Kind::kNo, .command = "decline api c0ffee1"}};
   item.alone = true;
   item.post.attachments = {{.name = "all.log", .bytes = std::string("a\0b\xff", 4)}};
   world.Inserted(item);
@@ -60,6 +63,8 @@ TEST_CASE("everything of a message comes back, in order, after the file was open
   CHECK(waiting[0].slot == "deploy:api:7");
   CHECK(waiting[0].headline == "headline");
   CHECK(waiting[0].failure);
+  CHECK(waiting[0].post.tone == item.post.tone);
+  CHECK(waiting[0].post.choices == item.post.choices);
   CHECK(waiting[0].alone);
   CHECK(waiting[0].created == kNow);
   CHECK(waiting[0].tried == base::WallTime());

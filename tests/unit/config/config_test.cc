@@ -84,11 +84,39 @@ TEST_CASE("a config with every key: every field is as written") {
       .api_url = "http://127.0.0.1:8000/api",
       .gateway_url = "wss://gateway.example",
       .ca_file = dir / "ca.pem"};
-  expected.mattermost =
-      MattermostConfig{.url = "https://chat.example", .channel = "myteam/ops", .ca_file = dir / "own.pem"};
+  expected.mattermost = MattermostConfig{.url = "https://chat.example",
+                                         .channels = {{.id = "myteam/ops", .services = {}, .notices = {}}},
+                                         .ca_file = dir / "own.pem"};
   expected.webhook = WebhookConfig{.address = "127.0.0.1", .port = 8080, .port_alone = true};
   expected.dashboard = DashboardConfig{.port = 65535};
   CHECK(loaded.value == expected);
+}
+
+TEST_CASE("several channels on Mattermost, by id or by team and name") {
+  const TempDir dir;
+  const auto loaded = Good(dir.Write("config.yaml",
+                                     "access:\n  admin:\n    mattermost: [abcdefghijklmnopqrstuvwx12]\n"
+                                     "  grants:\n    - {role: viewer, everyone: true, channels: [ops/deploys]}\n"
+                                     "mattermost:\n"
+                                     "  url: https://chat.example/sub/\n"
+                                     "  team: ops\n"
+                                     "  channels:\n"
+                                     "    - {name: deploys, notices: [deploy]}\n"
+                                     "    - name: town-square\n"
+                                     "      team: dev\n"
+                                     "      services: [api]\n"
+                                     "    - {id: r5b1r3j8qbtyh3fc1bwn7p1ojo}\n"
+                                     "  answers: channel\n"
+                                     "  direct_messages: true\n"));
+  CHECK(loaded.warnings.empty());
+  const MattermostConfig expected{.url = "https://chat.example/sub",
+                                  .channels = {{.id = "ops/deploys", .services = {}, .notices = {"deploy"}},
+                                               {.id = "dev/town-square", .services = {"api"}, .notices = {}},
+                                               {.id = "r5b1r3j8qbtyh3fc1bwn7p1ojo", .services = {}, .notices = {}}},
+                                  .answers = MattermostConfig::Answers::kChannel,
+                                  .direct_messages = true,
+                                  .ca_file = ""};
+  CHECK(loaded.value.mattermost == expected);
 }
 
 TEST_CASE("only discord: the other sections are off") {
@@ -196,6 +224,23 @@ TEST_CASE("each problem of a config has its place and says what to do") {
       {"mattermost:\n  url: https://me:hunter22@chat.example\n  channel: abcdefghijklmnopqrstuvwxyz\n",
        {"2:8: mattermost.url: must not hold a user name or password; tokens belong into .env"}},
       {"mattermost:\n  url: https://\n  channel: a/b\n", {"2:8: mattermost.url: is no URL"}},
+      {"mattermost:\n  url: https://x.example\n  channels:\n    - name: deploys\n    - {id: short}\n    - {services: "
+       "[api]}\n"
+       "    - {id: r5b1r3j8qbtyh3fc1bwn7p1ojo, name: x}\n    - {name: A B, team: c/d}\n",
+       {"4:7: mattermost.channels[1].team: is missing: a channel's name is one of its team",
+        "5:12: mattermost.channels[2].id: a Mattermost id has 26 small letters and digits, found \"short\"; the "
+        "channel's menu, View Info, shows it",
+        "6:7: mattermost.channels[3].id: is missing; give the channel's id, or its name and team",
+        "7:46: mattermost.channels[4].name: cannot stand beside id; remove one of them",
+        "8:14: mattermost.channels[5].name: must be the channel's name as in its address in the browser",
+        "8:25: mattermost.channels[5].team: must be the team's name as in its address in the browser"}},
+      {"mattermost:\n  url: https://x.example\n  team: t\n  channels:\n    - name: a\n    - name: a\n",
+       {"6:7: mattermost.channels[2].id: t/a is given twice, first on line 5"}},
+      {"mattermost:\n  url: https://x.example\n  channel: a/b\n  direct_messages: true\n",
+       {"4:20: mattermost.direct_messages: needs a section access, since whoever is on the server can write to the "
+        "bot"}},
+      {"mattermost: {url: https://x.example, channel: a/b, answers: both}\n",
+       {"1:61: mattermost.answers: expected one of thread, channel, found \"both\""}},
   };
   for (const auto& [text, problems] : cases) {
     CAPTURE(text);

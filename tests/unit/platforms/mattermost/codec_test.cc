@@ -135,7 +135,10 @@ TEST_CASE("a reaction tells who, on what, and which") {
   CHECK(frame->event == "reaction_added");
   const auto reaction = codec.ReadReaction(frame->data);
   REQUIRE(reaction.has_value());
-  CHECK(*reaction == Reaction{.user_id = kAlice, .post_id = "jmti5q4ncfg1ekpz45eadkkozc", .emoji = "white_check_mark"});
+  CHECK(*reaction == Reaction{.user_id = kAlice,
+                              .post_id = "jmti5q4ncfg1ekpz45eadkkozc",
+                              .emoji = "white_check_mark",
+                              .create_at = 1760000000900});
 }
 
 TEST_CASE("user_added tells the channel only by whom it was sent to") {

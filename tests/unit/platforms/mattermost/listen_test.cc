@@ -51,6 +51,7 @@ TEST_CASE("a mention of us at the start is taken out, whatever its case and punc
     CHECK(incoming.text == text);
   }
   CHECK(WordsOf(Said("deploy api"), "alice", kSelf, true).addressed);
+  CHECK(WordsOf(Said("deploy api"), "alice", kSelf, true).actor.direct);
 }
 
 TEST_CASE("the author goes by his id; a name is for the eye") {
@@ -99,13 +100,45 @@ TEST_CASE("a message that the server found too long keeps the end of its block, 
 
 TEST_CASE("a post carries the key of its event, as an id for repeats and as a property") {
   const std::string body = EncodePost(
-      {.channel_id = "c", .root_id = "r", .text = std::string("a\xff\0b", 4), .key = "k", .file_ids = {"f"}}, "bot");
+      {.channel_id = "c", .root_id = "r", .look = {.text = std::string("a\xff\0b", 4)}, .key = "k", .file_ids = {"f"}},
+      "bot");
   CHECK(body.find(R"("channel_id":"c","message":"a)"
                   "\uFFFD"
                   R"(b","pending_post_id":"bot:)") != std::string::npos);
   CHECK(body.find(R"("props":{"shipmate":{"key":"k"}},"root_id":"r","file_ids":["f"])") != std::string::npos);
-  CHECK(EncodePost({.channel_id = "c", .root_id = "", .text = "a", .key = "k", .file_ids = {}}, "bot") !=
-        EncodePost({.channel_id = "d", .root_id = "", .text = "a", .key = "k", .file_ids = {}}, "bot"));
+  CHECK(EncodePost({.channel_id = "c", .root_id = "", .look = {.text = "a"}, .key = "k", .file_ids = {}}, "bot") !=
+        EncodePost({.channel_id = "d", .root_id = "", .look = {.text = "a"}, .key = "k", .file_ids = {}}, "bot"));
+}
+
+TEST_CASE("a result has a bar of colour; a question keeps its answers with it") {
+  NewPost post{.channel_id = "c",
+               .root_id = "",
+               .look = {.text = "head\nrest\n", .tone = chat::Tone::kFailure},
+               .key = "k",
+               .file_ids = {}};
+  CHECK(EncodePost(post, "bot").find(R"("message":"head")") != std::string::npos);
+  CHECK(EncodePost(post, "bot").find(R"("attachments":[{"fallback":"head","color":"#d6336c","text":"rest\n"}])") !=
+        std::string::npos);
+  // A single line stands beside the bar itself.
+  post.look = {.text = "all is well", .tone = chat::Tone::kSuccess};
+  CHECK(EncodePost(post, "bot").find(R"("message":"")") != std::string::npos);
+  CHECK(EncodePost(post, "bot").find(R"("color":"#2f9e44","text":"all is well"}])") != std::string::npos);
+  post.look = {.text = "deploy?", .choices = {{.kind = chat::Choice::Kind::kYes, .command = "confirm api c0ffee1"}}};
+  CHECK(EncodePost(post, "bot")
+            .find(R"("props":{"shipmate":{"key":"k","choices":[{"kind":"yes","command":"confirm api c0ffee1"}]}})") !=
+        std::string::npos);
+}
+
+TEST_CASE("an edit keeps every property that is not ours to change") {
+  const std::string known =
+      R"({"id":"p","message":"old","props":{"from_bot":"true","other":{"a":[1]},"attachments":[{"text":"old"}],)"
+      R"("shipmate":{"key":"k","choices":[{"kind":"no","command":"decline api"}]}}})";
+  CHECK(EncodePatch({.text = "new"}, known) ==
+        R"({"message":"new","props":{"from_bot":"true","other":{"a":[1]},"shipmate":{"key":"k"}}})");
+  const std::string result = EncodePatch({.text = "new\nmore", .tone = chat::Tone::kSuccess}, known);
+  CHECK(result.find(R"("other":{"a":[1]})") != std::string::npos);
+  CHECK(result.find(R"("attachments":[{"fallback":"new","color":"#2f9e44","text":"more"}])") != std::string::npos);
+  CHECK(EncodePatch({.text = "new"}, "<html>") == R"({"message":"new","props":{"shipmate":{}}})");
 }
 
 TEST_CASE("a 429 is text, and tells seconds") {
