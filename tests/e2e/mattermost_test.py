@@ -8,7 +8,8 @@ import sys
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "doubles"))
-from fake_mattermost import BOT, CHANNEL, OTHER_CHANNEL, FakeMattermost  # noqa: E402
+from fake_mattermost import (ALICE, BOB, BOT, CHANNEL, DIRECT, OTHER_CHANNEL, SECRET_CHANNEL,  # noqa: E402
+                             FakeMattermost, text_of)
 from harness import E2ETest, alive, wait_for  # noqa: E402
 
 # What may stand in a log: emoji, fences, colours, mentions, bytes that are no UTF-8, and a last line to look for.
@@ -23,31 +24,49 @@ exec sleep 1000
 '''
 
 
-class Mattermost(E2ETest):
+class OnMattermost(E2ETest):
+    """A home with a double of Mattermost, and one service."""
+
     def setUp(self):
         super().setUp()
         self.double = FakeMattermost(path="/chat")
         self.addCleanup(self.double.close)
-        (self.home.path / "config.yaml").write_text(
-            f"mattermost:\n  url: {self.double.url}/\n  channel: ops/deploys\n  ca_file: {self.double.ca}\n",
-            encoding="utf-8")
+        self.configure("  channel: ops/deploys\n")
         self.home.process("echo", "while :; do echo tick; sleep 0.2; done")
-        self.home.process("nasty", NASTY)
+
+    def configure(self, keys, more=""):
+        (self.home.path / "config.yaml").write_text(
+            f"mattermost:\n  url: {self.double.url}/\n  ca_file: {self.double.ca}\n{keys}{more}", encoding="utf-8")
 
     def connect(self):
         program = self.start(interactive=False, environment={"MATTERMOST_TOKEN": "test-token"})
         self.double.wait_connected()
-        wait_for(lambda: {mark.split("/")[1] for mark in self.home.processes().values()} >= {"echo", "nasty"},
-                 "both services")
+        wait_for(lambda: "echo" in {mark.split("/")[1] for mark in self.home.processes().values()}, "the service")
         return program
 
     def answer(self, text, **more):
         post = self.double.say(text, **more)
         replies = self.double.wait(lambda: self.double.replies_to(more.get("root") or post), f"an answer to {text!r}")
-        return replies[-1]["message"]
+        return text_of(replies[-1])
+
+    def said(self, pattern, channel=CHANNEL):
+        """The first post of ours that fits, once there is one."""
+        return self.double.wait(
+            lambda: [p for p in self.double.posts(channel) if re.search(pattern, text_of(p))], f"a post like {pattern!r}")[0]
 
     def pid(self):
         return int(re.search(r"pid (\d+)", self.answer("!status echo"))[1])
+
+
+class Mattermost(OnMattermost):
+    def setUp(self):
+        super().setUp()
+        self.home.process("nasty", NASTY)
+
+    def connect(self):
+        program = super().connect()
+        wait_for(lambda: len(self.home.processes()) > 1, "both services")
+        return program
 
     def test_restart_reaches_the_process_and_is_answered_once_in_the_thread(self):
         self.connect()
@@ -65,6 +84,73 @@ class Mattermost(E2ETest):
         self.connect()
         root = self.double.say("about echo")
         self.assertIn("**echo**", self.answer("!status echo", root=root))
+
+    def test_several_channels_each_with_its_services_and_notices(self):
+        self.configure("  team: ops\n  channels:\n    - {name: deploys, services: [echo]}\n"
+                       f"    - {{id: {OTHER_CHANNEL}, notices: [deploy]}}\n    - {{name: secret, notices: [service]}}\n")
+        program = self.connect()
+        wait_for(lambda: "ops/secret" in program.stderr(), "the words about the channel that cannot be seen")
+        self.assertIn("**echo**", self.answer("!status echo"))
+        self.assertIn("cannot be reached", self.answer("!status nasty"))
+        self.assertIn("**nasty**", self.answer("!status nasty", channel=OTHER_CHANNEL))
+        # What is done in one channel is told in those that want to hear of it; the third is found once we are in it.
+        self.double.add_member(BOT, SECRET_CHANNEL)
+        wait_for(lambda: [e for e in self.double.trace("rest")
+                          if e["path"].endswith(f"/channels/{SECRET_CHANNEL}/posts")], "the channel to be found")
+        self.assertIn("restarted", self.answer("!restart echo", channel=OTHER_CHANNEL))
+        self.said("restarted")
+        self.said("restarted", SECRET_CHANNEL)
+        self.assertIn("**echo**", self.answer("!status echo", channel=SECRET_CHANNEL))
+        self.assertEqual([p for p in self.double.posts(OTHER_CHANNEL) if not p["root_id"]], [])
+
+    def test_answers_in_the_channel_where_that_is_wanted_and_in_threads_all_the_same(self):
+        self.configure("  channel: ops/deploys\n  answers: channel\n")
+        self.connect()
+        self.double.say("!status echo")
+        said = self.double.wait(self.double.posts, "the answer")
+        self.assertEqual((len(said), said[0]["root_id"]), (1, ""))
+        root = self.double.say("about echo")
+        self.assertIn("**echo**", self.answer("!status echo", root=root))
+
+    def test_direct_messages_are_for_those_who_are_named(self):
+        self.configure("  channel: ops/deploys\n  direct_messages: true\n",
+                       f"access:\n  admin: {{mattermost: [{ALICE}]}}\n  viewer: {{everyone: true}}\n")
+        self.connect()
+
+        def answer(text, **more):
+            before = len(self.double.posts(DIRECT))
+            self.double.say(text, channel=DIRECT, **more)
+            return self.double.wait(lambda: self.double.posts(DIRECT)[before:], f"an answer to {text!r}")[0]
+        said = answer("restart echo")
+        self.assertRegex(said["message"], r"\*\*echo\*\*: restarted")
+        self.assertEqual(said["root_id"], "")
+        self.said("restarted")
+        # Whoever is in the channel may look there; nobody may here who is not named.
+        self.assertIn("**echo**", self.answer("!status echo", user=BOB))
+        self.double.add_member(BOB, DIRECT)
+        self.assertIn("Not allowed", answer("status echo", user=BOB)["message"])
+
+    def test_direct_messages_are_not_heard_unless_that_is_wanted(self):
+        self.connect()
+        self.double.say("status echo", channel=DIRECT)
+        self.answer("!list")
+        self.assertEqual(self.double.posts(DIRECT), [])
+
+    def test_what_was_said_while_shipmate_was_down_is_answered_and_old_commands_are_not_run(self):
+        program = self.connect()
+        pid = self.pid()
+        program.kill()
+        program.wait()
+        old, fresh = self.double.say("!stop echo"), self.double.say("!status echo")
+        self.double.all_posts[old]["create_at"] -= 120_000
+        # The order of the list is that of the times; the anchor stays before both.
+        for post in self.double.all_posts.values():
+            if post["id"] not in (old, fresh):
+                post["create_at"] -= 200_000
+        self.connect()
+        self.double.wait(lambda: self.double.replies_to(fresh) and self.double.replies_to(old), "the answers")
+        self.assertIn("not run", self.double.replies_to(old)[0]["message"])
+        self.assertIn(f"pid {pid}", self.double.replies_to(fresh)[0]["message"])
 
     def test_logs_are_fenced_whatever_is_in_them_and_ping_nobody(self):
         self.connect()
