@@ -95,7 +95,6 @@ class Confirmations(OnMattermost):
         self.double.users[BOB]["is_bot"] = True
         other = self.ask()
         self.double.react(other["id"], "white_check_mark", user=BOB)
-        self.double.say("yes", root=other["id"], user=BOT)
         self.double.say("yes", root=other["id"], props={"from_webhook": "true"})
         # Nobody else's post asks, whatever it bears.
         fake = self.double.say("deploy?", user=BOB, props={"shipmate": {"choices": [

@@ -120,7 +120,9 @@ class Mattermost(OnMattermost):
         def answer(text, **more):
             before = len(self.double.posts(DIRECT))
             self.double.say(text, channel=DIRECT, **more)
-            return self.double.wait(lambda: self.double.posts(DIRECT)[before:], f"an answer to {text!r}")[0]
+            return self.double.wait(
+                lambda: [p for p in self.double.posts(DIRECT)[before:] if not p["message"].startswith("Working on")],
+                f"an answer to {text!r}")[0]
         said = answer("restart echo")
         self.assertRegex(said["message"], r"\*\*echo\*\*: restarted")
         self.assertEqual(said["root_id"], "")
