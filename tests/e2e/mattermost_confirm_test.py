@@ -90,11 +90,14 @@ class Confirmations(OnMattermost):
     def test_only_whoever_may_deploy_is_obeyed_and_bots_never(self):
         self.connect()
         prompt = self.ask()
-        self.double.react(prompt["id"], "white_check_mark", user=BOB)
-        self.answered(prompt, r"Not allowed: `confirm`")
         self.double.users[BOB]["is_bot"] = True
+        self.double.react(prompt["id"], "white_check_mark", user=BOB)
+        self.answer("!list")
+        self.assertEqual(self.double.replies_to(prompt["id"]), [])
+        self.double.users[BOB]["is_bot"] = False
+        self.double.say("yes", root=prompt["id"], user=BOB)
+        self.answered(prompt, r"Not allowed: `confirm`")
         other = self.ask()
-        self.double.react(other["id"], "white_check_mark", user=BOB)
         self.double.say("yes", root=other["id"], props={"from_webhook": "true"})
         # Nobody else's post asks, whatever it bears.
         fake = self.double.say("deploy?", user=BOB, props={"shipmate": {"choices": [
