@@ -218,7 +218,7 @@ class Posting(OnMattermost):
         self.connect()
         self.answer("!deploy app")
         done = self.said(r"Deploy of \*\*app\*\* succeeded")
-        about = [p for p in self.double.posts(CHANNEL) if not p["root_id"] and "app" in text_of(p)]
+        about = [p for p in self.double.posts(CHANNEL) if "app" in text_of(p)]
         self.assertEqual([p["id"] for p in about], [done["id"]])
         self.assertTrue(done["edit_at"])
         self.assertIn("key", done["props"]["shipmate"])
