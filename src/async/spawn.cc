@@ -37,8 +37,14 @@ void Spawn(const Executor& executor, std::string name, Task<void> task) {
                         [name = std::move(name)](const std::exception_ptr& failure) { LogFailure(name, failure); });
 }
 
+TaskGroup::State& TaskGroup::Made() {
+  if (!state_) state_ = std::make_shared<State>();
+  return *state_;
+}
+
 void TaskGroup::Spawn(std::string name, Task<void> task) {
-  const auto member = members_->insert(members_->end(), std::make_shared<Member>());
+  Members& members = Made().members;
+  const auto member = members.insert(members.end(), std::make_shared<Member>());
   (*member)->name = std::move(name);
   boost::asio::co_spawn(
       executor_, std::move(task),
@@ -48,19 +54,25 @@ void TaskGroup::Spawn(std::string name, Task<void> task) {
 
 void TaskGroup::Ended(Members::iterator member, std::exception_ptr failure) {
   const std::string name = (*member)->name;
-  members_->erase(member);
+  // The group may end by what is called here.
+  const auto state = state_;
+  state->members.erase(member);
   const bool failed = LogFailure(name, failure);
-  if (members_->empty() && emptied_) emptied_->Set();
-  if (failed && on_failure_) on_failure_(name);
+  if (state->members.empty()) {
+    if (state->emptied) state->emptied->Set();
+    if (!state->on_failure) state_.reset();
+  }
+  if (failed && state->on_failure) state->on_failure(name);
 }
 
 void TaskGroup::Cancel() {
   // On the loop, where a cancellation reaches its member at once: from elsewhere it would be posted, and might find a
   // member that has ended meanwhile. One that ends may end others, and the group with them.
-  boost::asio::dispatch(executor_, [group = std::weak_ptr(members_)] {
+  if (!state_) return;
+  boost::asio::dispatch(executor_, [group = std::weak_ptr(state_)] {
     const auto alive = group.lock();
     if (!alive) return;
-    const std::vector<std::weak_ptr<Member>> current(alive->begin(), alive->end());
+    const std::vector<std::weak_ptr<Member>> current(alive->members.begin(), alive->members.end());
     for (const auto& weak : current) {
       if (const auto member = weak.lock()) member->cancel.emit(boost::asio::cancellation_type::terminal);
     }
@@ -68,9 +80,9 @@ void TaskGroup::Cancel() {
 }
 
 Task<bool> TaskGroup::Join(std::chrono::milliseconds limit) {
-  if (members_->empty()) co_return true;
-  if (!emptied_ || emptied_->IsSet()) emptied_ = std::make_shared<Event>(executor_);
-  const auto emptied = emptied_;
+  if (Size() == 0) co_return true;
+  if (!state_->emptied || state_->emptied->IsSet()) state_->emptied = std::make_shared<Event>(executor_);
+  const auto emptied = state_->emptied;
   co_return co_await emptied->WaitFor(limit);
 }
 

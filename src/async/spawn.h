@@ -22,18 +22,18 @@ void Spawn(const Executor& executor, std::string name, Task<void> task);
 /// ended, before the group is destroyed. Members may spawn further members.
 class TaskGroup {
  public:
-  explicit TaskGroup(Executor executor) : executor_(std::move(executor)), members_(std::make_shared<Members>()) {}
+  explicit TaskGroup(Executor executor) : executor_(std::move(executor)) {}
   TaskGroup(const TaskGroup&) = delete;
   TaskGroup& operator=(const TaskGroup&) = delete;
 
   void Spawn(std::string name, Task<void> task);
   /// Called with the member's name when a member ends by an exception other than cancellation, after it was logged.
-  void OnFailure(std::function<void(const std::string&)> callback) { on_failure_ = std::move(callback); }
+  void OnFailure(std::function<void(const std::string&)> callback) { Made().on_failure = std::move(callback); }
   /// Asks every member to end (terminal cancellation). Does not wait.
   void Cancel();
   /// Waits until no member is left; true, or false when `limit` ran out first.
   Task<bool> Join(std::chrono::milliseconds limit);
-  std::size_t Size() const { return members_->size(); }
+  std::size_t Size() const { return state_ ? state_->members.size() : 0; }
 
  private:
   struct Member {
@@ -42,13 +42,18 @@ class TaskGroup {
   };
 
   using Members = std::list<std::shared_ptr<Member>>;
+  struct State {
+    Members members;
+    std::function<void(const std::string&)> on_failure;
+    std::shared_ptr<Event> emptied;
+  };
 
+  State& Made();
   void Ended(Members::iterator member, std::exception_ptr failure);
 
   Executor executor_;
-  std::shared_ptr<Members> members_;
-  std::function<void(const std::string&)> on_failure_;
-  std::shared_ptr<Event> emptied_;
+  // Only while there are members, or somebody is to be told: a program has thousands of groups, most of them empty.
+  std::shared_ptr<State> state_;
 };
 
 }  // namespace shipmate::async

@@ -129,6 +129,17 @@ void ReapUnowned() {
   }
 }
 
+// A copy, so that several may wait on one pidfd: the reactor takes each descriptor once. nullopt, and errno, when there
+// is none left.
+std::optional<boost::asio::posix::stream_descriptor> CopyToWatch(const Executor& executor, int pidfd) {
+  UniqueFd copy(::fcntl(pidfd, F_DUPFD_CLOEXEC, 3));
+  if (!copy) return std::nullopt;
+  boost::asio::posix::stream_descriptor descriptor(executor);
+  descriptor.assign(copy.Get());
+  copy.Release();
+  return descriptor;
+}
+
 }  // namespace
 
 std::string SignalName(int signal) {
@@ -177,14 +188,36 @@ std::optional<ExitStatus> ReapExited(int pidfd) {
 }
 
 Task<void> WaitExitUnreaped(int pidfd) {
-  // A copy, so that several may wait on one pidfd: the reactor takes each descriptor once.
-  UniqueFd copy(::fcntl(pidfd, F_DUPFD_CLOEXEC, 3));
-  if (!copy) throw boost::system::system_error(errno, boost::system::system_category(), "watching a pidfd");
-  boost::asio::posix::stream_descriptor descriptor(co_await boost::asio::this_coro::executor);
-  descriptor.assign(copy.Get());
-  copy.Release();
+  auto descriptor = CopyToWatch(co_await boost::asio::this_coro::executor, pidfd);
+  if (!descriptor) throw boost::system::system_error(errno, boost::system::system_category(), "watching a pidfd");
   const internal::ExitClaim claim(PidOf(pidfd));
-  co_await descriptor.async_wait(boost::asio::posix::stream_descriptor::wait_read, boost::asio::use_awaitable);
+  co_await descriptor->async_wait(boost::asio::posix::stream_descriptor::wait_read, boost::asio::use_awaitable);
+}
+
+struct ExitWatch::Wait {
+  Wait(boost::asio::posix::stream_descriptor watched, pid_t pid, std::function<void()> then)
+      : descriptor(std::move(watched)), claim(pid), exited(std::move(then)) {}
+
+  boost::asio::posix::stream_descriptor descriptor;
+  internal::ExitClaim claim;
+  std::function<void()> exited;
+};
+
+ExitWatch::ExitWatch(std::shared_ptr<Wait> wait) : wait_(std::move(wait)) {}
+ExitWatch::~ExitWatch() = default;
+
+Result<std::unique_ptr<ExitWatch>> ExitWatch::Create(const Executor& executor, int pidfd,
+                                                     std::function<void()> exited) {
+  auto descriptor = CopyToWatch(executor, pidfd);
+  if (!descriptor) return FailErrno(errno, "watching a pidfd");
+  auto wait = std::make_shared<Wait>(*std::move(descriptor), PidOf(pidfd), std::move(exited));
+  wait->descriptor.async_wait(boost::asio::posix::stream_descriptor::wait_read,
+                              [weak = std::weak_ptr(wait)](const boost::system::error_code& aborted) {
+                                // Kept over the call, which may end the watch.
+                                const auto alive = weak.lock();
+                                if (alive && !aborted) alive->exited();
+                              });
+  return std::unique_ptr<ExitWatch>(new ExitWatch(std::move(wait)));
 }
 
 Task<ExitStatus> WaitExit(int pidfd) {

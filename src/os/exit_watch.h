@@ -5,6 +5,7 @@
 
 #include <sys/types.h>
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -43,6 +44,26 @@ Task<ExitStatus> WaitExit(int pidfd);
 /// Waits until the process behind `pidfd` has exited, and leaves it a zombie: while it is one, nobody else can get its
 /// pid or its process group, so that the rest of the group can be signalled safely. Cancellable.
 Task<void> WaitExitUnreaped(int pidfd);
+
+/// The same as a call, for a program that watches hundreds: it takes a third of the memory of a coroutine that waits.
+class ExitWatch {
+ public:
+  /// `exited` is called once, from the loop, when the process behind `pidfd` has exited; it is left a zombie, whose
+  /// status is spoken for as long as the watch exists. `pidfd` must stay open that long. The error is that we have no
+  /// descriptor left to watch with.
+  static Result<std::unique_ptr<ExitWatch>> Create(const Executor& executor, int pidfd, std::function<void()> exited);
+  /// From now on `exited` is not called.
+  ~ExitWatch();
+  ExitWatch(const ExitWatch&) = delete;
+  ExitWatch& operator=(const ExitWatch&) = delete;
+
+ private:
+  struct Wait;
+  explicit ExitWatch(std::shared_ptr<Wait> wait);
+
+  std::shared_ptr<Wait> wait_;
+};
+
 /// Reaps the process behind `pidfd` if it is our child and has exited. nullopt while it runs; of one that is not ours
 /// to reap the status that the kernel kept, unknown where it kept none.
 std::optional<ExitStatus> ReapExited(int pidfd);

@@ -11,6 +11,7 @@ void KeepHeapSmall() {
 #ifdef __GLIBC__
   constexpr int kBigBuffer = 128 * 1024;
   ::mallopt(M_MMAP_THRESHOLD, kBigBuffer);
+  ::mallopt(M_ARENA_MAX, 1);
 #endif
 }
 

@@ -4,8 +4,9 @@
 
 namespace shipmate::os {
 
-/// Keeps what big buffers need out of the heap, whose top a single small one would hold (mallopt(3), M_MMAP_THRESHOLD):
-/// for a program that runs for months. Once, before anything else.
+/// One heap for all threads, of which only the loop's allocates much; and what big buffers need is kept out of it,
+/// whose top a single small one would hold (mallopt(3), M_ARENA_MAX and M_MMAP_THRESHOLD). For a program that runs for
+/// months: once, before anything else.
 void KeepHeapSmall();
 
 /// Unused memory of the heap goes back (malloc_trim(3)); a millisecond or a few. Does nothing where the C library

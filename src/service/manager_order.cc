@@ -130,6 +130,8 @@ Task<BulkResult> Manager::Impl::DoMany(Op op, std::vector<config::ServiceConfig>
   const auto bulk = Plan(context.executor, services, stops ? StopOrder(configs) : StartOrder(configs), op);
   co_await RunPlan(bulk, stops ? kStopsAtOnce : kStartsAtOnce);
   co_await SyncStateDir();
+  // What hundreds of operations needed at once.
+  os::GiveBackMemory();
   co_return Outcome(*bulk);
 }
 

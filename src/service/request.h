@@ -1,6 +1,6 @@
 #pragma once
 
-// One operation in a service's mailbox, and the three kinds of its outcome. Private to Service.
+// One operation in a service's queue, and the three kinds of its outcome. Private to Service.
 
 #include <string>
 #include <utility>

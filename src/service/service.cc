@@ -34,7 +34,6 @@ Service::Service(ServiceContext& context, config::ServiceConfig config, State sa
       config_(std::make_shared<const config::ServiceConfig>(std::move(config))),
       state_(std::move(saved)),
       observed_("unknown"),
-      ops_(context.executor),
       policy_(*config_),
       health_(context.executor, *context.clock,
               {.news = [this](HealthMachine::News news, const std::string& reason) { TellHealth(news, reason); },
@@ -90,7 +89,8 @@ Task<void> Service::PushWhenReady(std::shared_ptr<Request> request) {
 }
 
 bool Service::Queue(std::shared_ptr<Request> request) {
-  if (!ops_.Push(std::move(request))) return false;
+  if (ops_closed_) return false;
+  ops_.push_back(std::move(request));
   if (!std::exchange(looping_, true)) loop_.Spawn(Name(), Loop());
   return true;
 }
@@ -105,10 +105,12 @@ Task<void> Service::Loop() {
   const std::unique_ptr<bool, decltype(done)> scope(&looping_, done);
   // Not within the call that queued it.
   co_await boost::asio::post(context_.executor, boost::asio::use_awaitable);
-  while (const auto request = ops_.TryPop()) {
+  while (!ops_.empty()) {
+    const auto request = std::move(ops_.front());
+    ops_.pop_front();
     // An empty one only wakes us up for a deploy.
-    if (*request) co_await Perform(*request);
-    if (ops_.Size() > 0 || !waiting_ || closing_) continue;
+    if (request) co_await Perform(request);
+    if (!ops_.empty() || !waiting_ || closing_) continue;
     Deploy deploy = *std::exchange(waiting_, nullptr);
     co_await RunDeploy(std::move(deploy));
   }
@@ -208,8 +210,8 @@ OpResult Service::Busy(Op op) const {
 Task<OpResult> Service::Do(Op op, Saving saving) {
   if (closing_ || retired_) co_return Failed("manager shutting down");
   if (deploying_ && op != Op::kHalt) co_return Busy(op);
-  if (op != Op::kHalt && ops_.Size() >= kMaxWaiting)
-    co_return Failed(fmt::format("busy: {} operations wait already", ops_.Size()));
+  if (op != Op::kHalt && ops_.size() >= kMaxWaiting)
+    co_return Failed(fmt::format("busy: {} operations wait already", ops_.size()));
   const auto request = std::make_shared<Request>(context_.executor, op);
   request->saving = saving;
   Queue(request);
@@ -244,22 +246,21 @@ Task<OpResult> Service::Configure(config::ServiceConfig config) {
 }
 
 void Service::EndDeploys() {
-  if (cancel_ && cancel_reason_ == CancelReason::kNone) {
-    cancel_reason_ = CancelReason::kShutdown;
-    cancel_->Cancel();
+  if (run_ && run_->cancel && run_->cancel_reason == CancelReason::kNone) {
+    run_->cancel_reason = CancelReason::kShutdown;
+    run_->cancel->Cancel();
   }
   DropWaiting();
 }
 
 Task<OpResult> Service::Retire() {
   if (waiting_ && waiting_->request.id != 0) {
-    deploy_end_ = {.id = waiting_->request.id, .result = DeployEnd::Result::kRefused, .what = "", .commit = ""};
     TellRefused(*waiting_, "the service is no longer configured");
   }
   waiting_.reset();
-  if (cancel_) {
-    cancel_reason_ = CancelReason::kRemoval;
-    cancel_->Cancel();
+  if (run_ && run_->cancel) {
+    run_->cancel_reason = CancelReason::kRemoval;
+    run_->cancel->Cancel();
   }
   const auto request = std::make_shared<Request>(context_.executor, Op::kRetire);
   retired_ = true;
@@ -390,7 +391,7 @@ Task<ServiceView> Service::View() {
 
 void Service::BeginClose() {
   closing_ = true;
-  ops_.Close();
+  ops_closed_ = true;
   health_.Ended(HealthWatch::End::kOther, "shipmate ends");
   if (staying_up_) staying_up_->Set();
   EndDeploys();
@@ -417,7 +418,8 @@ Task<void> Service::FinishClose() {
   if (!ended || !unwatched) LogError(Name() + ": its loop did not end");
   // Whatever the loop was cut off from still gets its answer, and its report.
   std::vector<std::shared_ptr<Request>> cut_off{std::exchange(current_, nullptr)};
-  while (auto request = ops_.TryPop()) cut_off.push_back(*std::move(request));
+  cut_off.insert(cut_off.end(), ops_.begin(), ops_.end());
+  ops_.clear();
   for (const auto& request : cut_off) {
     if (!request) continue;
     request->result = Failed("manager shutting down");

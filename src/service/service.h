@@ -56,7 +56,6 @@
 #include <vector>
 
 #include "async/latch.h"
-#include "async/mailbox.h"
 #include "async/offload.h"
 #include "async/spawn.h"
 #include "async/task.h"
@@ -221,6 +220,17 @@ class Service {
   /// What a deploy that failed had changed of what runs.
   enum class Touched { kNothing, kProcess };
   enum class CancelReason { kNone, kPerson, kShutdown, kRemoval };
+  /// What is known of the deploy that runs, or of the last one.
+  struct DeployRun {
+    base::SteadyTime began{};
+    std::string step;
+    /// From the beginning of the deploy to the end of its steps.
+    std::optional<deploy::CancelToken> cancel;
+    CancelReason cancel_reason = CancelReason::kNone;
+    deploy::Record record;
+    /// How it ends, for the listener.
+    DeployEnd end;
+  };
 
   void MakeBackend();
   /// Takes `request` in turn; false when nothing more is taken.
@@ -315,7 +325,7 @@ class Service {
   deploy::GitPlace Git() const;
   bool IsPinned() const { return !config_->repo.empty() && !config_->branch.empty() && !config_->dir.empty(); }
   Task<std::optional<std::string>> RestartDeployed();
-  void TellListener();
+  void TellListener(const DeployEnd& end);
   void TellRefused(const Deploy& deploy, const std::string& why);
   Task<void> FailDeploy(const Deploy& deploy, std::string step, std::string output, Touched touched);
   Task<void> SaveQuietly();
@@ -351,7 +361,9 @@ class Service {
   bool unsaved_ = false;
   /// StopAgain waits.
   bool stopping_again_ = false;
-  async::Mailbox<std::shared_ptr<Request>> ops_;
+  /// Empty ones only wake it up for a deploy.
+  std::list<std::shared_ptr<Request>> ops_;
+  bool ops_closed_ = false;
   /// Begin or Loop runs.
   bool looping_ = false;
   std::shared_ptr<Request> current_;
@@ -379,15 +391,8 @@ class Service {
 
   // The deploy that runs, and the one that waits.
   bool deploying_ = false;
-  base::SteadyTime deploy_began_{};
-  std::string deploy_step_;
-  /// From the beginning of the deploy to the end of its steps.
-  std::optional<deploy::CancelToken> cancel_;
-  CancelReason cancel_reason_ = CancelReason::kNone;
-  /// What is known of it so far.
-  deploy::Record record_;
-  /// How it ends, for the listener.
-  DeployEnd deploy_end_;
+  /// Null before the first.
+  std::unique_ptr<DeployRun> run_;
   std::unique_ptr<Deploy> waiting_;
 
   // Found at start-up, dealt with by SettleStart.

@@ -24,7 +24,7 @@ constexpr unsigned kLogDirMode = 0750;
 }  // namespace
 
 std::chrono::milliseconds Service::DeployElapsed() const {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(context_.clock->Now() - deploy_began_);
+  return std::chrono::duration_cast<std::chrono::milliseconds>(context_.clock->Now() - run_->began);
 }
 
 DeployDetail Service::Detail(const Deploy& deploy) const {
@@ -38,8 +38,8 @@ DeployDetail Service::Detail(const Deploy& deploy) const {
   }
   if (deploying_) {
     detail.duration = DeployElapsed();
-    if (!record_.commit.empty()) detail.commit = record_.commit;
-    detail.note = record_.note;
+    if (!run_->record.commit.empty()) detail.commit = run_->record.commit;
+    detail.note = run_->record.note;
   }
   return detail;
 }
@@ -67,24 +67,23 @@ Result<DeployTicket> Service::RequestDeploy(DeployRequest request) {
 
 Result<void> Service::CancelDeploy() {
   if (!deploying_) return Fail(Errc::kNotFound, "no deploy of " + Name() + " is running");
-  if (!cancel_) return Fail(Errc::kBusy, "the steps of the deploy are done: " + Name() + " is being restarted");
-  cancel_reason_ = CancelReason::kPerson;
-  cancel_->Cancel();
+  if (!run_->cancel) return Fail(Errc::kBusy, "the steps of the deploy are done: " + Name() + " is being restarted");
+  run_->cancel_reason = CancelReason::kPerson;
+  run_->cancel->Cancel();
   return {};
 }
 
 Task<void> Service::RunDeploy(Deploy deploy) {
   deploying_ = true;
-  deploy_began_ = context_.clock->Now();
-  deploy_step_.clear();
-  cancel_reason_ = CancelReason::kNone;
-  cancel_.emplace();
-  record_ = NewRecord(deploy);
-  deploy_end_ = {.id = deploy.request.id, .result = DeployEnd::Result::kFailed, .what = "", .commit = ""};
+  run_ = std::make_unique<DeployRun>();
+  run_->began = context_.clock->Now();
+  run_->cancel.emplace();
+  run_->record = NewRecord(deploy);
+  run_->end = {.id = deploy.request.id, .result = DeployEnd::Result::kFailed, .what = "", .commit = ""};
   if (context_.deploy_listener != nullptr && deploy.request.id != 0) {
     if (const auto begun = context_.deploy_listener->DeployBegan(Name(), deploy.request.id); !begun) {
       deploying_ = false;
-      cancel_.reset();
+      run_->cancel.reset();
       TellRefused(deploy, begun.error().what);
       co_return;
     }
@@ -92,36 +91,36 @@ Task<void> Service::RunDeploy(Deploy deploy) {
   try {
     if (std::string why = co_await CheckPin(deploy); !why.empty()) {
       deploying_ = false;
-      cancel_.reset();
+      run_->cancel.reset();
       TellRefused(deploy, why);
       co_return;
     }
     state_.last_deploy = context_.clock->WallNow();
-    record_.began = state_.last_deploy;
+    run_->record.began = state_.last_deploy;
     co_await SaveQuietly();
     DeployDetail begun = Detail(deploy);
     begun.duration = {};
     context_.notifier->DeployStarted(Name(), begun);
-    context_.notifier->DeployRecorded(record_);
+    context_.notifier->DeployRecorded(run_->record);
     const bool back = deploy.request.kind == DeployRequest::Kind::kRollback && !config_->rollback.empty();
     deploy::StepsResult steps = co_await RunDeploySteps(deploy, back ? config_->rollback : config_->deploy);
     co_await ConcludeDeploy(deploy, std::move(steps));
   } catch (...) {
     // Cut off at shutdown; SaveLast writes this.
     state_.last_result = "failed";
-    state_.failed_step = deploy_step_;
+    state_.failed_step = run_->step;
     state_.last_output = "interrupted by shutdown";
     deploying_ = false;
-    cancel_.reset();
+    run_->cancel.reset();
     TellRecord("interrupted");
-    deploy_end_.result = DeployEnd::Result::kInterrupted;
-    TellListener();
+    run_->end.result = DeployEnd::Result::kInterrupted;
+    TellListener(run_->end);
     throw;
   }
   deploying_ = false;
   if (context_.on_change) context_.on_change();
-  deploy_end_.commit = record_.commit;
-  TellListener();
+  run_->end.commit = run_->record.commit;
+  TellListener(run_->end);
 }
 
 deploy::Record Service::NewRecord(const Deploy& deploy) const {
@@ -143,9 +142,9 @@ deploy::Record Service::NewRecord(const Deploy& deploy) const {
 }
 
 void Service::TellRecord(std::string result) {
-  record_.result = std::move(result);
-  record_.ended = context_.clock->WallNow();
-  context_.notifier->DeployRecorded(record_);
+  run_->record.result = std::move(result);
+  run_->record.ended = context_.clock->WallNow();
+  context_.notifier->DeployRecorded(run_->record);
 }
 
 deploy::GitPlace Service::Git() const {
@@ -176,14 +175,14 @@ Task<Result<CommitInfo>> Service::ResolveCommit(std::string ref, std::string com
 // What was announced is deployed, or nothing: what the branch got since has not been seen by anybody.
 Task<std::string> Service::CheckPin(const Deploy& deploy) {
   const std::string commit = deploy.request.push ? deploy.request.push->commit_id : "";
-  if (IsPinned() && record_.previous_commit.empty()) {
-    record_.previous_commit = (co_await deploy::HeadCommit(Git())).value_or("");
+  if (IsPinned() && run_->record.previous_commit.empty()) {
+    run_->record.previous_commit = (co_await deploy::HeadCommit(Git())).value_or("");
   }
   if (deploy.request.ref.empty() || commit.empty() || !IsPinned()) co_return "";
   const auto found = co_await deploy::RemoteCommits(Git(), deploy.request.ref);
   if (!found) {
     // The steps will tell whether the repository can be reached.
-    record_.note = "the commit was not checked: " + found.error().what;
+    run_->record.note = "the commit was not checked: " + found.error().what;
     co_return "";
   }
   if (std::ranges::find(*found, commit) != found->end()) co_return "";
@@ -203,8 +202,8 @@ Task<Result<void>> Service::CheckHead(const Deploy& deploy) {
     co_return Fail(head.error());
   }
   const bool same = wanted.empty() || head->starts_with(wanted);
-  record_.commit = *head;
-  if (record_.subject.empty() || !same) record_.subject = co_await deploy::SubjectOf(Git(), *head);
+  run_->record.commit = *head;
+  if (run_->record.subject.empty() || !same) run_->record.subject = co_await deploy::SubjectOf(Git(), *head);
   if (same) co_return Result<void>();
   constexpr std::size_t kShort = 7;
   std::string text = fmt::format("the steps left the directory at commit {}, not at {}", head->substr(0, kShort),
@@ -212,7 +211,7 @@ Task<Result<void>> Service::CheckHead(const Deploy& deploy) {
   if (deploy.request.exact) {
     co_return Fail(Errc::kRefused, text + "; they must check out $SHIPMATE_COMMIT");
   }
-  record_.note += (record_.note.empty() ? "" : "; ") + text;
+  run_->record.note += (run_->record.note.empty() ? "" : "; ") + text;
   co_return Result<void>();
 }
 
@@ -220,52 +219,48 @@ std::map<std::string, std::string> Service::StepVariables(const Deploy& deploy) 
   auto variables = config_->env;
   variables[std::string(kDeployMark)] = InstanceMark(
       context_.state_id, Name(), static_cast<std::uint64_t>(state_.last_deploy.time_since_epoch().count()));
-  const std::string& branch = record_.branch;
+  const std::string& branch = run_->record.branch;
   const std::string commit = deploy.request.push ? deploy.request.push->commit_id : "";
   variables["SHIPMATE_SERVICE"] = Name();
   // A step may put it on a command line of its own making: only what can be a name is passed on.
   variables["SHIPMATE_BRANCH"] = deploy::IsRef("refs/heads/" + branch) && !branch.starts_with('-') ? branch : "";
   variables["SHIPMATE_COMMIT"] = deploy::IsCommit(commit) ? commit : "";
-  variables["SHIPMATE_PREVIOUS_COMMIT"] = record_.previous_commit;
+  variables["SHIPMATE_PREVIOUS_COMMIT"] = run_->record.previous_commit;
   variables["SHIPMATE_ACTOR"] = deploy.request.actor;
   variables["SHIPMATE_DEPLOY_ID"] = std::to_string(deploy.ticket.id);
   variables["CI"] = "true";
   return variables;
 }
 
-void Service::TellListener() {
-  if (context_.deploy_listener != nullptr && deploy_end_.id != 0) {
-    context_.deploy_listener->DeployEnded(Name(), deploy_end_);
-  }
+void Service::TellListener(const DeployEnd& end) {
+  if (context_.deploy_listener != nullptr && end.id != 0) context_.deploy_listener->DeployEnded(Name(), end);
 }
 
 void Service::TellRefused(const Deploy& deploy, const std::string& why) {
-  deploy_end_.result = DeployEnd::Result::kRefused;
-  deploy_end_.what = why;
   DeployNews news;
   news.kind = DeployNews::Kind::kRefused;
   news.id = deploy.ticket.id;
   news.actor = deploy.request.actor;
   news.why = why;
   context_.notifier->DeployNewsCame(Name(), news);
-  TellListener();
+  TellListener({.id = deploy.request.id, .result = DeployEnd::Result::kRefused, .what = why, .commit = ""});
 }
 
 void Service::NoteStep(std::size_t index, const std::vector<std::string>& steps) {
-  deploy_step_ = std::string(base::Trim(steps[index]));
-  state_.deploy_id = record_.id;
+  run_->step = std::string(base::Trim(steps[index]));
+  state_.deploy_id = run_->record.id;
   state_.deploy_step = index + 1;
   state_.deploy_steps = steps.size();
   state_.step_process.reset();
   DeployNews news;
   news.kind = DeployNews::Kind::kProgress;
-  news.id = record_.id;
-  news.actor = record_.actor;
-  news.branch = record_.branch;
-  news.commit = record_.commit;
+  news.id = run_->record.id;
+  news.actor = run_->record.actor;
+  news.branch = run_->record.branch;
+  news.commit = run_->record.commit;
   news.step = index + 1;
   news.steps = steps.size();
-  news.step_text = deploy_step_;
+  news.step_text = run_->step;
   context_.notifier->DeployNewsCame(Name(), news);
 }
 
@@ -284,12 +279,12 @@ Task<deploy::StepsResult> Service::RunDeploySteps(const Deploy& deploy, const st
   options.settings = {.user = config_->user, .group = config_->group};
   options.exec_helper = context_.exec_helper;
   options.masker = deploy::MaskerOf(config_->env);
-  options.log_file = record_.log_file;
-  options.cancel = cancel_ ? &*cancel_ : nullptr;
+  options.log_file = run_->record.log_file;
+  options.cancel = run_->cancel ? &*run_->cancel : nullptr;
   if (const auto made = os::MakeDirectories(context_.config.log_dir + "/deploys", kLogDirMode); !made) {
     LogWarn(fmt::format("{}: {}", Name(), made.error().what));
   }
-  record_.planned = steps.size();
+  run_->record.planned = steps.size();
   std::vector<std::string> shown;
   for (const std::string& step : steps) shown.push_back(options.masker->Mask(step));
   const auto names = std::make_shared<const std::vector<std::string>>(std::move(shown));
@@ -301,11 +296,11 @@ Task<deploy::StepsResult> Service::RunDeploySteps(const Deploy& deploy, const st
   };
   options.on_step_end = [this](const deploy::StepRecord& step) {
     state_.step_process.reset();
-    record_.steps.push_back(step);
-    context_.notifier->DeployRecorded(record_);
+    run_->record.steps.push_back(step);
+    context_.notifier->DeployRecorded(run_->record);
   };
   deploy::StepsResult result = co_await deploy::RunSteps(std::move(options));
-  cancel_.reset();
+  run_->cancel.reset();
   co_return result;
 }
 
@@ -316,11 +311,12 @@ Task<void> Service::ConcludeDeploy(const Deploy& deploy, deploy::StepsResult ste
   const bool restarts = !ourselves && config_->kind != config::ServiceKind::kNone && !config_->schedule &&
                         state_.desired != Desired::kDown && !retired_;
   if (steps.status == deploy::StepsStatus::kFailed) {
-    if (cancel_reason_ == CancelReason::kShutdown || closing_) steps.output += "interrupted by shutdown";
-    if (cancel_reason_ == CancelReason::kRemoval) steps.output += "the service is no longer configured";
-    const std::string step = steps.failed_step.empty() ? deploy_step_ : steps.failed_step;
+    if (run_->cancel_reason == CancelReason::kShutdown || closing_) steps.output += "interrupted by shutdown";
+    if (run_->cancel_reason == CancelReason::kRemoval) steps.output += "the service is no longer configured";
+    const std::string step = steps.failed_step.empty() ? run_->step : steps.failed_step;
     // The steps may have fetched it.
-    if (record_.subject.empty() && IsPinned()) record_.subject = co_await deploy::SubjectOf(Git(), record_.commit);
+    if (run_->record.subject.empty() && IsPinned())
+      run_->record.subject = co_await deploy::SubjectOf(Git(), run_->record.commit);
     // The process was not touched: the version before runs on.
     co_return co_await FailDeploy(deploy, step, std::move(steps.output), Touched::kNothing);
   }
@@ -339,13 +335,13 @@ Task<void> Service::ConcludeDeploy(const Deploy& deploy, deploy::StepsResult ste
       co_return co_await SettleExits();
     }
   } else if (!ourselves && config_->kind != config::ServiceKind::kNone) {
-    record_.note += (record_.note.empty() ? "" : "; ") + std::string("deployed, left stopped");
+    run_->record.note += (run_->record.note.empty() ? "" : "; ") + std::string("deployed, left stopped");
   }
   co_await SucceedDeploy(deploy, std::move(steps), restarts, ourselves);
 }
 
 Task<void> Service::SucceedDeploy(const Deploy& deploy, deploy::StepsResult steps, bool restarted, bool ourselves) {
-  deploy_end_.result = DeployEnd::Result::kSuccess;
+  run_->end.result = DeployEnd::Result::kSuccess;
   state_.last_result = "success";
   state_.last_output = steps.output;
   state_.failed_step.clear();
@@ -400,19 +396,19 @@ Task<std::optional<std::string>> Service::RestartDeployed() {
 }
 
 Task<std::string> Service::RollBack(const Deploy& deploy, Touched touched) {
-  if (!config_->auto_rollback || cancel_reason_ != CancelReason::kNone || closing_ || retired_) co_return "";
+  if (!config_->auto_rollback || run_->cancel_reason != CancelReason::kNone || closing_ || retired_) co_return "";
   Deploy back = deploy;
   back.request.push.emplace();
-  back.request.push->branch = record_.branch;
-  back.request.push->commit_id = record_.previous_commit;
-  const std::string failed_commit = std::exchange(record_.previous_commit, record_.commit);
+  back.request.push->branch = run_->record.branch;
+  back.request.push->commit_id = run_->record.previous_commit;
+  const std::string failed_commit = std::exchange(run_->record.previous_commit, run_->record.commit);
   constexpr std::size_t kShort = 7;
   const std::string version = failed_commit.empty() ? "the version before" : failed_commit.substr(0, kShort);
   LogWarn(fmt::format("{}: the deploy failed: going back to {}", Name(), version));
-  record_.log_file += ".rollback";
-  cancel_.emplace();
+  run_->record.log_file += ".rollback";
+  run_->cancel.emplace();
   const deploy::StepsResult steps = co_await RunDeploySteps(back, config_->rollback);
-  record_.previous_commit = failed_commit;
+  run_->record.previous_commit = failed_commit;
   if (steps.status == deploy::StepsStatus::kFailed) {
     co_return fmt::format("Going back to {} failed too, at step \"{}\": {}", version, steps.failed_step,
                           touched == Touched::kNothing ? "the process from before runs on" : "look after it");
@@ -425,27 +421,27 @@ Task<std::string> Service::RollBack(const Deploy& deploy, Touched touched) {
 }
 
 Task<void> Service::FailDeploy(const Deploy& deploy, std::string step, std::string output, Touched touched) {
-  const bool cancelled = cancel_reason_ == CancelReason::kPerson;
+  const bool cancelled = run_->cancel_reason == CancelReason::kPerson;
   const bool interrupted =
-      closing_ || cancel_reason_ == CancelReason::kShutdown || cancel_reason_ == CancelReason::kRemoval;
-  deploy_end_.result = cancelled     ? DeployEnd::Result::kCancelled
-                       : interrupted ? DeployEnd::Result::kInterrupted
-                                     : DeployEnd::Result::kFailed;
-  deploy_end_.what = step;
+      closing_ || run_->cancel_reason == CancelReason::kShutdown || run_->cancel_reason == CancelReason::kRemoval;
+  run_->end.result = cancelled     ? DeployEnd::Result::kCancelled
+                     : interrupted ? DeployEnd::Result::kInterrupted
+                                   : DeployEnd::Result::kFailed;
+  run_->end.what = step;
   DeployNews news;
   news.kind = DeployNews::Kind::kCancelled;
   news.id = deploy.ticket.id;
-  news.branch = record_.branch;
-  news.commit = record_.commit;
+  news.branch = run_->record.branch;
+  news.commit = run_->record.commit;
   news.step = state_.deploy_step;
   news.steps = state_.deploy_steps;
   news.step_text = step;
-  const std::string log_file = record_.log_file;
+  const std::string log_file = run_->record.log_file;
   const DeployDetail failed = Detail(deploy);
   const std::string aftermath = co_await RollBack(deploy, touched);
-  record_.log_file = log_file;
-  record_.failed_step = step;
-  if (!aftermath.empty()) record_.note += (record_.note.empty() ? "" : "; ") + aftermath;
+  run_->record.log_file = log_file;
+  run_->record.failed_step = step;
+  if (!aftermath.empty()) run_->record.note += (run_->record.note.empty() ? "" : "; ") + aftermath;
 
   state_.last_result = "failed";
   state_.failed_step = std::move(step);

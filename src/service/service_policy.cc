@@ -168,7 +168,7 @@ Task<std::optional<Service::EarlyEnd>> Service::WaitForEarlyEnd(Told told) {
   };
   if (!IsProcess()) co_return std::nullopt;
   // A person's next wish does not wait; a deploy is not called good before its time.
-  const bool waits = config_->min_uptime.count() > 0 && (told == Told::kInDeploy || ops_.Size() == 0) && !closing_;
+  const bool waits = config_->min_uptime.count() > 0 && (told == Told::kInDeploy || ops_.empty()) && !closing_;
   if (find() == exits_.end() && waits) {
     staying_up_ = std::make_shared<async::Event>(context_.executor);
     const auto done = [this](async::Event*) { staying_up_.reset(); };

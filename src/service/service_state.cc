@@ -217,7 +217,7 @@ State Service::Snapshot() const {
   state.status = observed_;
   if (deploying_) {
     state.status = "deploying";
-    state.failed_step = deploy_step_;
+    state.failed_step = run_->step;
   } else {
     state.deploy_id = state.deploy_step = state.deploy_steps = 0;
     state.step_process.reset();

@@ -200,6 +200,7 @@ void ProcessBackend::Configure(std::shared_ptr<const config::ServiceConfig> conf
 }
 
 Task<void> ProcessBackend::Close() {
+  if (instance_) instance_->watch.reset();
   watchers_.Cancel();
   if (!co_await watchers_.Join(std::chrono::seconds(5))) LogError(context_.service->name + ": a watcher did not end");
   co_await keeper_.Close();

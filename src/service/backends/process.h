@@ -63,8 +63,9 @@ class ProcessBackend final : public Backend {
   Task<Result<void>> Confirm(std::shared_ptr<Instance> instance, os::UniqueFd report);
   std::string GroupName() const;
   void Hold(std::shared_ptr<Instance> instance, LogKeeper::Log log);
-  Task<void> AwaitEnd(std::shared_ptr<Instance> instance);
-  Task<void> Watch(std::shared_ptr<Instance> instance);
+  std::string WatcherName(const Instance& instance) const;
+  bool AwaitEnd(const std::shared_ptr<Instance>& instance);
+  Task<void> AwaitEndLater(std::shared_ptr<Instance> instance);
   Task<void> Conclude(std::shared_ptr<Instance> instance);
   void Mark(const Instance& instance, const std::string& what) const;
   std::string AdoptedLog(const os::ProcessState& recorded, const std::string& state_path) const;

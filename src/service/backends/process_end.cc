@@ -3,8 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <boost/asio/error.hpp>
-#include <boost/system/system_error.hpp>
 #include <csignal>
 #include <utility>
 
@@ -26,25 +24,30 @@ constexpr int kLooks = 5;
 
 }  // namespace
 
-// Not given up when we are short of descriptors: a service nobody watches would be shown as running for ever.
-Task<void> ProcessBackend::AwaitEnd(std::shared_ptr<Instance> instance) {
-  constexpr std::chrono::seconds kRetry{1};
-  while (true) {
-    try {
-      co_await os::WaitExitUnreaped(instance->pidfd.Get());
-      co_return;
-    } catch (const boost::system::system_error& error) {
-      if (error.code() == boost::asio::error::operation_aborted) throw;
-      LogWarn(fmt::format("{}: watching pid {}: {}", context_.service->name, instance->identity.pid, error.what()));
-    }
-    co_await async::Sleep(kRetry);
-  }
+std::string ProcessBackend::WatcherName(const Instance& instance) const {
+  return fmt::format("{}: watching pid {}", context_.service->name, instance.identity.pid);
 }
 
-// Apart from what follows, for which a service that runs needs no room.
-Task<void> ProcessBackend::Watch(std::shared_ptr<Instance> instance) {
-  co_await AwaitEnd(instance);
-  co_await Conclude(std::move(instance));
+// By a call, not by a coroutine that waits: a service that runs needs no room for what follows its end.
+bool ProcessBackend::AwaitEnd(const std::shared_ptr<Instance>& instance) {
+  auto watch =
+      os::ExitWatch::Create(context_.executor, instance->pidfd.Get(), [this, held = std::weak_ptr<Instance>(instance)] {
+        if (auto ended = held.lock()) watchers_.Spawn(WatcherName(*ended), Conclude(std::move(ended)));
+      });
+  if (!watch) {
+    LogWarn(WatcherName(*instance) + ": " + watch.error().what);
+    return false;
+  }
+  instance->watch = *std::move(watch);
+  return true;
+}
+
+// Not given up when we are short of descriptors: a service nobody watches would be shown as running for ever.
+Task<void> ProcessBackend::AwaitEndLater(std::shared_ptr<Instance> instance) {
+  constexpr std::chrono::seconds kRetry{1};
+  do {
+    co_await async::Sleep(kRetry);
+  } while (!AwaitEnd(instance));
 }
 
 Task<void> ProcessBackend::Conclude(std::shared_ptr<Instance> instance) {
@@ -53,6 +56,7 @@ Task<void> ProcessBackend::Conclude(std::shared_ptr<Instance> instance) {
   if (instance->launching) co_await instance->launched.Wait();
   if (instance->never_ran) {
     co_await os::WaitExit(instance->pidfd.Get());
+    instance->watch.reset();
     instance->settled.Set();
     co_return;
   }
@@ -78,6 +82,7 @@ Task<void> ProcessBackend::Conclude(std::shared_ptr<Instance> instance) {
   exit.pid = instance->identity.pid;
   exit.uptime = uptime;
   exit.status = co_await os::WaitExit(instance->pidfd.Get());
+  instance->watch.reset();
   Mark(*instance,
        fmt::format("Exited at {}: {}", base::FormatRfc3339(context_.clock->WallNow()), exit.status.Describe()));
   if (!instance->MayHaveLeft() && instance == instance_) keeper_.RunEnded();

@@ -28,6 +28,8 @@ struct ProcessBackend::Instance {
   os::ProcessState identity;
   std::string mark;
   os::UniqueFd pidfd;
+  /// Until it has ended and been reaped.
+  std::unique_ptr<os::ExitWatch> watch;
   /// The leader has exited.
   bool ended = false;
   /// A Stop is under way and takes care of the end.
@@ -83,6 +85,7 @@ class ProcessBackend::StopScope {
     instance_->stopping = false;
     if (!instance_->ended) return;
     os::ReapExited(instance_->pidfd.Get());
+    instance_->watch.reset();
     os::ReleaseChild(instance_->identity.pid);
     instance_->settled.Set();
   }

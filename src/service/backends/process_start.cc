@@ -148,8 +148,9 @@ Result<os::UniqueFd> ProcessBackend::Launch(const os::ExecSettings& settings) {
 void ProcessBackend::Hold(std::shared_ptr<Instance> instance, LogKeeper::Log log) {
   instance_ = instance;
   if (!log_path_.empty()) keeper_.Follow(log_path_, log);
-  const std::string name = context_.service->name + ": watching pid " + std::to_string(instance->identity.pid);
-  watchers_.Spawn(name, Watch(std::move(instance)));
+  if (AwaitEnd(instance)) return;
+  const std::string name = WatcherName(*instance);
+  watchers_.Spawn(name, AwaitEndLater(std::move(instance)));
 }
 
 }  // namespace shipmate::service::backends
