@@ -1,4 +1,4 @@
-"""Runs the benchmarks: python3 bench/run.py BUILD_DIR [supervise] [gateway] [mattermost] [chat] [idle] [supervisord]
+"""Runs the benchmarks: python3 bench/run.py BUILD_DIR [supervise] [gateway] [mattermost] [chat] [idle] [peers]
 
 Every figure is one JSON line on standard output, a median of several runs. What was aimed at, and whether it was
 reached, is said on standard error. All traffic stays on 127.0.0.1, and everything started is ended.
@@ -30,10 +30,17 @@ GOALS = {
     ("mattermost", "back_after_cut", 1): 1,
     ("idle", "anonymous", 1): 5,
     ("idle", "resident", 1): 16,
+    ("peers", "replace", None): 2,
+    ("peers", "start_all", 500): 600,
+    ("peers", "stop_all", 500): 140,
+    ("peers", "status_all", 500): 5,
+    ("peers", "pss", 500): 10,
+    ("peers", "wake_ups", None): 0,
 }
 
-# Not ours: what it needs is shown beside, and is no goal.
+# Not ours: what they reach is shown beside, and is no goal.
 PEER = "@mattermost/client"
+OTHERS = (PEER, "runit", "s6", "supervisord")
 
 figures = []
 
@@ -112,43 +119,28 @@ def idle(build):
     figure("idle", "resident", 1, "MiB", found["Rss"], "discord, tls")
 
 
-def supervisord(_build):
-    """The same services under Debian's supervisor, where it is installed."""
-    if shutil.which("supervisord") is None:
-        print("supervisord: not installed, skipped", file=sys.stderr)
-        return
-    count, starts, memories = 500, [], []
-    for _ in range(3):
-        with tempfile.TemporaryDirectory() as directory:
-            config = pathlib.Path(directory) / "supervisord.conf"
-            config.write_text(
-                f"[supervisord]\nnodaemon=true\nlogfile=/dev/null\nlogfile_maxbytes=0\nminfds=4096\n"
-                f"[program:s]\ncommand=sleep 100000\nnumprocs={count}\nprocess_name=%(program_name)s%(process_num)d\n"
-                f"stdout_logfile={directory}/%(process_num)d.log\nredirect_stderr=true\nstartsecs=0\n", encoding="utf-8")
-            began = time.monotonic()
-            peer = subprocess.Popen(["supervisord", "-c", config], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-            children = pathlib.Path(f"/proc/{peer.pid}/task/{peer.pid}/children")
-            while len(children.read_text(encoding="ascii").split()) < count and time.monotonic() - began < 60:
-                time.sleep(0.005)
-            starts.append((time.monotonic() - began) * 1000)
-            memories.append(memory(peer.pid)["Pss"])
-            peer.terminate()
-            peer.wait(timeout=60)
-    figure("supervisord", "start_all", count, "ms", starts, "its own start included")
-    figure("supervisord", "memory_pss", count, "MiB", memories)
+def peers(build):
+    """The program as it is, next to the supervisors that are installed."""
+    import peers as others  # pylint: disable=import-outside-toplevel
+
+    def found(name, count, what, unit, values):
+        figure("peers", what, count, unit, values, name)
+
+    for name in others.compare(build, (1, 100, 500), found):
+        print(f"{name}: not installed, skipped", file=sys.stderr)
 
 
 def main():
     build, names = pathlib.Path(sys.argv[1]).resolve(), sys.argv[2:]
     benches = {"supervise": supervise, "gateway": gateway, "mattermost": mattermost, "chat": chat,
-               "idle": idle, "supervisord": supervisord}
+               "idle": idle, "peers": peers}
     for name in names or benches:
         if name not in benches:
             sys.exit(f"no benchmark {name}; there are: {', '.join(benches)}")
         benches[name](build)
     for (bench, what, number), most in GOALS.items():
         for found in figures:
-            if found.get("variant") == PEER:
+            if found.get("variant") in OTHERS:
                 continue
             if found["bench"] == bench and found["what"] == what and number in (None, found["n"]):
                 verdict = "reached" if found["value"] <= most else "MISSED"
