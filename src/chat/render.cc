@@ -69,7 +69,7 @@ class Writer {
   // The end of the block as a file.
   std::string File(std::string_view code) const {
     const std::size_t before = code.size() > 2 * kFileLimit ? code.size() - 2 * kFileLimit : 0;
-    const std::string text = Mask(CleanBlock(code.substr(before)));
+    std::string text = Mask(CleanBlock(code.substr(before)));
     if (text.size() <= kFileLimit) return text;
     std::size_t start = text.size() - kFileLimit;
     while (start < text.size() && (static_cast<unsigned char>(text[start]) & 0xC0U) == 0x80U) ++start;
