@@ -1,6 +1,7 @@
 #include "os/exit_watch.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -140,6 +141,13 @@ std::optional<boost::asio::posix::stream_descriptor> CopyToWatch(const Executor&
   return descriptor;
 }
 
+// Asked after each wait: the reactor may tell a new descriptor of an event of another, closed one, whose record it
+// has taken over, and a wait believes it.
+bool HasExited(boost::asio::posix::stream_descriptor& descriptor) {
+  pollfd look{.fd = descriptor.native_handle(), .events = POLLIN, .revents = 0};
+  return internal::RetryInterrupted([&] { return ::poll(&look, 1, 0); }) > 0;
+}
+
 }  // namespace
 
 std::string SignalName(int signal) {
@@ -191,12 +199,25 @@ Task<void> WaitExitUnreaped(int pidfd) {
   auto descriptor = CopyToWatch(co_await boost::asio::this_coro::executor, pidfd);
   if (!descriptor) throw boost::system::system_error(errno, boost::system::system_category(), "watching a pidfd");
   const internal::ExitClaim claim(PidOf(pidfd));
-  co_await descriptor->async_wait(boost::asio::posix::stream_descriptor::wait_read, boost::asio::use_awaitable);
+  do {
+    co_await descriptor->async_wait(boost::asio::posix::stream_descriptor::wait_read, boost::asio::use_awaitable);
+  } while (!HasExited(*descriptor));
 }
 
 struct ExitWatch::Wait {
   Wait(boost::asio::posix::stream_descriptor watched, pid_t pid, std::function<void()> then)
       : descriptor(std::move(watched)), claim(pid), exited(std::move(then)) {}
+
+  static void Arm(const std::shared_ptr<Wait>& wait) {
+    wait->descriptor.async_wait(boost::asio::posix::stream_descriptor::wait_read,
+                                [weak = std::weak_ptr(wait)](const boost::system::error_code& aborted) {
+                                  // Kept over the call, which may end the watch.
+                                  const auto alive = weak.lock();
+                                  if (!alive || aborted) return;
+                                  if (HasExited(alive->descriptor)) return alive->exited();
+                                  Arm(alive);
+                                });
+  }
 
   boost::asio::posix::stream_descriptor descriptor;
   internal::ExitClaim claim;
@@ -211,12 +232,7 @@ Result<std::unique_ptr<ExitWatch>> ExitWatch::Create(const Executor& executor, i
   auto descriptor = CopyToWatch(executor, pidfd);
   if (!descriptor) return FailErrno(errno, "watching a pidfd");
   auto wait = std::make_shared<Wait>(*std::move(descriptor), PidOf(pidfd), std::move(exited));
-  wait->descriptor.async_wait(boost::asio::posix::stream_descriptor::wait_read,
-                              [weak = std::weak_ptr(wait)](const boost::system::error_code& aborted) {
-                                // Kept over the call, which may end the watch.
-                                const auto alive = weak.lock();
-                                if (alive && !aborted) alive->exited();
-                              });
+  Wait::Arm(wait);
   return std::unique_ptr<ExitWatch>(new ExitWatch(std::move(wait)));
 }
 

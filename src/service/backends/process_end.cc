@@ -32,7 +32,8 @@ std::string ProcessBackend::WatcherName(const Instance& instance) const {
 bool ProcessBackend::AwaitEnd(const std::shared_ptr<Instance>& instance) {
   auto watch =
       os::ExitWatch::Create(context_.executor, instance->pidfd.Get(), [this, held = std::weak_ptr<Instance>(instance)] {
-        if (auto ended = held.lock()) watchers_.Spawn(WatcherName(*ended), Conclude(std::move(ended)));
+        const auto ended = held.lock();
+        if (ended) watchers_.Spawn(WatcherName(*ended), Conclude(ended));
       });
   if (!watch) {
     LogWarn(WatcherName(*instance) + ": " + watch.error().what);

@@ -3,8 +3,15 @@
 #include <sys/prctl.h>
 #include <sys/utsname.h>
 
+#include <array>
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/connect_pipe.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/readable_pipe.hpp>
+#include <boost/asio/writable_pipe.hpp>
+#include <boost/asio/write.hpp>
 #include <boost/system/system_error.hpp>
+#include <csignal>
 #include <cstdio>
 #include <memory>
 
@@ -230,4 +237,39 @@ TEST_CASE("ExitStatus: in words") {
   CHECK(ExitStatus{.signal = SIGTERM}.Describe() == "killed by SIGTERM");
   CHECK(ExitStatus{.signal = SIGSEGV, .core_dumped = true}.Describe() == "killed by SIGSEGV (core dumped)");
   CHECK(ExitStatus{}.Describe() == "exited (status unknown)");
+}
+
+// The reactor hands the record of a closed descriptor to the next one, with an event of the old one that it has not
+// told yet.
+TEST_CASE("ExitWatch: an event of a closed descriptor is not taken for the end of a process") {
+  boost::asio::io_context loop(1);
+  boost::asio::readable_pipe first(loop);
+  boost::asio::readable_pipe second(loop);
+  boost::asio::writable_pipe to_first(loop);
+  boost::asio::writable_pipe to_second(loop);
+  boost::asio::connect_pipe(first, to_first);
+  boost::asio::connect_pipe(second, to_second);
+  const TestChild child({"/bin/sleep", "600"});
+  std::unique_ptr<ExitWatch> watch;
+  int ends = 0;
+  const auto watch_instead_of = [&](boost::asio::readable_pipe& other) {
+    if (watch) return;
+    other.close();
+    auto made = ExitWatch::Create(loop.get_executor(), child.Pidfd(), [&ends] { ++ends; });
+    REQUIRE(made.has_value());
+    watch = *std::move(made);
+  };
+  std::array<char, 1> a{};
+  std::array<char, 1> b{};
+  first.async_read_some(boost::asio::buffer(a), [&](const auto&, std::size_t) { watch_instead_of(second); });
+  second.async_read_some(boost::asio::buffer(b), [&](const auto&, std::size_t) { watch_instead_of(first); });
+  boost::asio::write(to_first, boost::asio::buffer("x", 1));
+  boost::asio::write(to_second, boost::asio::buffer("x", 1));
+  loop.run_for(200ms);
+  REQUIRE(watch);
+  CHECK(ends == 0);
+  REQUIRE(SignalGroup(child.Pid(), SIGKILL).has_value());
+  loop.restart();
+  loop.run_for(10s);
+  CHECK(ends == 1);
 }
