@@ -70,6 +70,7 @@ Result<std::unique_ptr<WebhookServer>> WebhookServer::Listen(const Executor& exe
 
 void WebhookServer::Serve(async::TaskGroup& background, const service::Manager& manager, gate::DeployGate& gate) {
   desk_ = std::make_unique<webhook::Desk>(manager, gate);
+  server_->OnHead([this](const net::HttpRequest& head) { return receiver_->Refuse(head); });
   server_->OnRequest([this](net::HttpRequest request) { return receiver_->Handle(std::move(request)); });
   background.Spawn("webhook", server_->Run());
 }

@@ -104,13 +104,19 @@ Result<std::optional<PushDecision>> DeployGate::FindReason(const PushTarget& tar
   if (commit.empty()) return std::optional<PushDecision>();
   const auto head = store_->FindRefHead(name, push.ref);
   if (!head) return Fail(head.error());
-  // Deliveries may overtake each other. What the newest push started from is older than it.
-  if (*head && !push.forced && (*head)->before == commit && (*head)->after != commit) {
+  // Deliveries may overtake each other. What the newest push started from is older than it, unless this one goes back
+  // from it, which not every forge calls forced.
+  if (*head && !push.forced && (*head)->before == commit && (*head)->after != commit && (*head)->after != push.before) {
     return Decided(name, Kind::kSuperseded,
                    fmt::format("{} came later and is newer: it followed {}", Short((*head)->after), Short(commit)));
   }
+  bool changing = false;
   for (const auto& [id, wish] : wishes_) {
-    if (wish.service != name || wish.info.commit_id != commit || wish.ref != push.ref) continue;
+    if (wish.service != name) continue;
+    if (wish.info.commit_id != commit || wish.ref != push.ref) {
+      changing = true;
+      continue;
+    }
     const char* state = wish.state == Wish::State::kBegun    ? "is being deployed"
                         : wish.state == Wish::State::kAsking ? "waits for a confirmation"
                         : wish.state == Wish::State::kHeld   ? "is held"
@@ -119,7 +125,8 @@ Result<std::optional<PushDecision>> DeployGate::FindReason(const PushTarget& tar
   }
   const auto ended = store_->Ended(name);
   if (!ended) return Fail(ended.error());
-  if (!push.forced && !ended->empty() && ended->front().success && ended->front().commit == commit) {
+  // What was deployed last is not what there will be while something else is on its way.
+  if (!push.forced && !changing && !ended->empty() && ended->front().success && ended->front().commit == commit) {
     return Decided(name, Kind::kIgnored,
                    fmt::format("{} is deployed already (deploy {})", Short(commit), ended->front().id));
   }

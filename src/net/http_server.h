@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "async/task.h"
@@ -31,10 +32,14 @@ struct HttpServerOptions {
   std::chrono::milliseconds request_limit{std::chrono::seconds(30)};  ///< reading one request; writing its answer
   std::chrono::milliseconds idle_limit{std::chrono::seconds(60)};     ///< between requests
   std::size_t connection_limit = 512;
+  std::size_t body_budget = 64 * 1024 * 1024;  ///< large bodies of all connections together; 503 above
 };
 
 class HttpServer {
  public:
+  /// Called when the header of a request is there, before its body is read: an answer refuses the request, and ends the
+  /// connection.
+  using Doorman = std::function<std::optional<HttpResponse>(const HttpRequest& head)>;
   /// Called for each request; the response's Content-Length and Connection are added. An exception becomes a 500.
   using Handler = std::function<Task<HttpResponse>(HttpRequest)>;
   /// Called for each accepted WebSocket with its upgrade request; the connection ends when it returns.
@@ -45,6 +50,7 @@ class HttpServer {
   static Result<std::unique_ptr<HttpServer>> Listen(Executor executor, HttpServerOptions options);
 
   virtual ~HttpServer() = default;
+  virtual void OnHead(Doorman doorman) = 0;
   /// Without a SocketHandler upgrade requests are answered 426.
   virtual void OnRequest(Handler handler) = 0;
   virtual void OnSocket(SocketHandler handler) = 0;

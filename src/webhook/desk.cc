@@ -9,6 +9,17 @@
 
 namespace shipmate::webhook {
 
+namespace {
+
+// Equal for a delivery that is sent again, and for no other.
+std::string Fingerprint(const Push& push) {
+  std::string body = net::Sha256Hex(push.signed_body);
+  if (!push.bodies_repeat || push.delivery_id.empty()) return body;
+  return net::Sha256Hex(push.delivery_id + "." + body);
+}
+
+}  // namespace
+
 Result<std::vector<Decision>> Desk::Decide(const Push& push) {
   gate::PushRequest request;
   bool deploys = false;
@@ -23,7 +34,7 @@ Result<std::vector<Decision>> Desk::Decide(const Push& push) {
   request.forge = push.forge;
   request.delivery_id = push.delivery_id;
   // What nothing comes of needs no memory of its bytes.
-  if (deploys) request.body_sha256 = net::Sha256Hex(push.signed_body);
+  if (deploys) request.body_sha256 = Fingerprint(push);
   request.info = push.info;
   request.ref = push.ref;
   request.before = push.before;

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <simdjson.h>
 
+#include <charconv>
+#include <system_error>
 #include <utility>
 
 namespace shipmate::webhook {
@@ -60,20 +62,23 @@ class PayloadReader::Impl {
   // nullopt when it, or anything on the way to it, is missing or null.
   std::optional<dom::element> Find(std::string_view path) {
     if (!root_) return std::nullopt;
-    dom::object object = *root_;
-    std::size_t begin = 0;
-    for (;;) {
-      const std::size_t dot = path.find('.', begin);
-      const std::string_view key = path.substr(begin, dot == std::string_view::npos ? dot : dot - begin);
-      dom::element found;
-      if (object.at_key(key).get(found) != simdjson::SUCCESS || found.is_null()) return std::nullopt;
-      if (dot == std::string_view::npos) return found;
-      if (found.get_object().get(object) != simdjson::SUCCESS) {
-        Blame(path.substr(0, dot), "an object", found);
+    std::optional<dom::element> at = At(*root_, path.substr(0, path.find('.')));
+    for (std::size_t dot = path.find('.'); at && dot != std::string_view::npos;) {
+      const std::size_t next = path.find('.', dot + 1);
+      const std::string_view key = path.substr(dot + 1, next == std::string_view::npos ? next : next - dot - 1);
+      dom::object object;
+      dom::array list;
+      if (at->get_object().get(object) == simdjson::SUCCESS) {
+        at = At(object, key);
+      } else if (IsIndex(key) && at->get_array().get(list) == simdjson::SUCCESS) {
+        at = At(list, key);
+      } else {
+        Blame(path.substr(0, dot), IsIndex(key) ? "a list" : "an object", *at);
         return std::nullopt;
       }
-      begin = dot + 1;
+      dot = next;
     }
+    return at;
   }
 
   void Blame(std::string_view path, std::string_view expected, dom::element found) {
@@ -86,6 +91,22 @@ class PayloadReader::Impl {
   std::string fault;
 
  private:
+  static bool IsIndex(std::string_view key) { return !key.empty() && key[0] >= '0' && key[0] <= '9'; }
+
+  static std::optional<dom::element> At(dom::object object, std::string_view key) {
+    dom::element found;
+    if (object.at_key(key).get(found) != simdjson::SUCCESS || found.is_null()) return std::nullopt;
+    return found;
+  }
+  static std::optional<dom::element> At(dom::array list, std::string_view key) {
+    std::size_t index = 0;
+    const auto [end, error] = std::from_chars(key.data(), key.data() + key.size(), index);
+    if (error != std::errc() || end != key.data() + key.size()) return std::nullopt;
+    dom::element found;
+    if (list.at(index).get(found) != simdjson::SUCCESS || found.is_null()) return std::nullopt;
+    return found;
+  }
+
   std::unique_ptr<dom::parser> parser_ = std::make_unique<dom::parser>();
   std::string text_;
   std::optional<dom::object> root_;  // unset when the document was none
@@ -149,6 +170,47 @@ std::size_t PayloadReader::Count(std::string_view path) {
   std::size_t count = 0;
   for ([[maybe_unused]] const dom::element item : list) ++count;
   return count;
+}
+
+std::optional<std::size_t> PayloadReader::IndexOf(std::string_view path, std::string_view key, std::string_view value) {
+  const auto found = impl_->Find(path);
+  dom::array list;
+  if (!found) return std::nullopt;
+  if (found->get_array().get(list) != simdjson::SUCCESS) {
+    impl_->Blame(path, "a list", *found);
+    return std::nullopt;
+  }
+  std::size_t index = 0;
+  for (const dom::element item : list) {
+    dom::object object;
+    std::string_view text;
+    if (item.get_object().get(object) == simdjson::SUCCESS &&
+        object.at_key(key).get_string().get(text) == simdjson::SUCCESS && text == value) {
+      return index;
+    }
+    ++index;
+  }
+  return std::nullopt;
+}
+
+std::vector<std::string> PayloadReader::Texts(std::string_view path) {
+  std::vector<std::string> texts;
+  const auto found = impl_->Find(path);
+  dom::array list;
+  if (!found) return texts;
+  if (found->get_array().get(list) != simdjson::SUCCESS) {
+    impl_->Blame(path, "a list", *found);
+    return texts;
+  }
+  for (const dom::element item : list) {
+    std::string_view text;
+    if (item.get_string().get(text) != simdjson::SUCCESS) {
+      impl_->Blame(fmt::format("{}[]", path), "text", item);
+      return texts;
+    }
+    texts.emplace_back(text);
+  }
+  return texts;
 }
 
 std::vector<std::string> PayloadReader::TextsOfEach(std::string_view path, const std::vector<std::string_view>& keys) {

@@ -1,8 +1,8 @@
 #pragma once
 
 // PayloadReader: a JSON document that was checked whole before anything is taken from it, and whose values are found by
-// their path from the top ("head_commit.author.name"). Missing and null are alike: forges send either for what is not
-// there. A value of another type than asked for is a fault of the document, and named.
+// their path from the top ("head_commit.author.name", "commits.0.id"). Missing and null are alike: forges send either
+// for what is not there. A value of another type than asked for is a fault of the document, and named.
 //
 // One reader serves one request after another, so that its memory is used again; what a large document needed beyond
 // the usual is given back.
@@ -38,6 +38,10 @@ class PayloadReader {
   std::optional<std::int64_t> Number(std::string_view path);
   /// Whether there is anything but null.
   bool Has(std::string_view path);
+  /// The place of the first object in the list at `path` whose `key` is the text `value`.
+  std::optional<std::size_t> IndexOf(std::string_view path, std::string_view key, std::string_view value);
+  /// The texts of the list at `path`.
+  std::vector<std::string> Texts(std::string_view path);
   /// How many items the list at `path` has; 0 when there is none.
   std::size_t Count(std::string_view path);
   /// The texts in the lists `keys` of every object in the list at `path`, in order.

@@ -35,8 +35,11 @@ struct Push {
   bool files_known = false;
   /// "github".
   std::string forge;
-  /// The forge's name for this delivery, which is no part of what is signed; may be empty.
+  /// The forge's name for this delivery, the same when it is sent again; may be empty. Only where `bodies_repeat` is it
+  /// more than a word for the log.
   std::string delivery_id;
+  /// Two pushes may come with equal bodies (back and forth between two commits); the delivery's name tells them apart.
+  bool bodies_repeat = false;
   /// What was signed, as it came. Valid while the push is decided about.
   std::string_view signed_body;
 };

@@ -8,7 +8,10 @@
 #include "base/text.h"
 #include "webhook/answer.h"
 #include "webhook/body.h"
+#include "webhook/generic.h"
+#include "webhook/gitea.h"
 #include "webhook/github.h"
+#include "webhook/gitlab.h"
 
 namespace shipmate::webhook {
 
@@ -36,18 +39,27 @@ std::string Shown(std::string_view text) {
 Receiver::Receiver(const config::Env& env, Decide decide, const base::Clock& clock, std::vector<std::string>& notes)
     : decide_(std::move(decide)), clock_(clock) {
   AddEndpoint(std::make_unique<Github>(), env.github_webhook_secret, "GITHUB_WEBHOOK_SECRET", notes);
+  AddEndpoint(std::make_unique<Gitlab>(), env.gitlab_webhook_secret, "GITLAB_WEBHOOK_SECRET", notes);
+  AddEndpoint(std::make_unique<Gitea>(), env.gitea_webhook_secret, "GITEA_WEBHOOK_SECRET", notes);
+  AddEndpoint(std::make_unique<Generic>(), env.generic_webhook_secret, "GENERIC_WEBHOOK_SECRET", notes);
 }
 
 void Receiver::AddEndpoint(std::unique_ptr<Forge> forge, const base::Secret& secret, std::string_view variable,
                            std::vector<std::string>& notes) {
   const std::string path = fmt::format("{}{}", kPrefix, forge->Name());
   Secrets secrets(secret);
+  if (secrets.Broken() > 0) {
+    notes.push_back(
+        fmt::format("{} has a secret that begins with whsec_ and goes on with what is no base64: it is not "
+                    "used; copy it again",
+                    variable));
+  }
   if (secrets.Empty()) {
     notes.push_back(fmt::format("{} is closed: {} holds no secret", path, variable));
     return;
   }
   notes.push_back(fmt::format("{} is open", path));
-  if (secrets.Shortest() < kShortSecret) {
+  if (secrets.Shortest() > 0 && secrets.Shortest() < kShortSecret) {
     notes.push_back(
         fmt::format("{} has a secret of under {} characters, which can be guessed; make a new one: openssl "
                     "rand -hex 32",
@@ -56,15 +68,18 @@ void Receiver::AddEndpoint(std::unique_ptr<Forge> forge, const base::Secret& sec
   endpoints_.emplace(path, Endpoint{.forge = std::move(forge), .secrets = std::move(secrets)});
 }
 
+std::optional<HttpResponse> Receiver::Refuse(const HttpRequest& head) const {
+  if (!endpoints_.contains(PathOf(head))) return Line(404, "not found");
+  if (head.method == "POST") return std::nullopt;
+  HttpResponse response = Line(405, "method not allowed");
+  response.headers.Add("Allow", "POST");
+  return response;
+}
+
 HttpResponse Receiver::Answer(HttpRequest request) {
+  if (auto refusal = Refuse(request)) return *std::move(refusal);
   const auto found = endpoints_.find(PathOf(request));
-  if (found == endpoints_.end()) return Line(404, "not found");
   const Forge& forge = *found->second.forge;
-  if (request.method != "POST") {
-    HttpResponse response = Line(405, "method not allowed");
-    response.headers.Add("Allow", "POST");
-    return response;
-  }
   if (const auto verified = forge.Verify(request, found->second.secrets, clock_.WallNow()); !verified) {
     Refused(forge.Name(), verified.error().what);
     return Line(403, "invalid signature");

@@ -10,6 +10,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -42,6 +43,8 @@ class Receiver {
 
   /// Whether there is any endpoint.
   bool Open() const { return !endpoints_.empty(); }
+  /// The answer to a request that needs no body to be refused.
+  std::optional<net::HttpResponse> Refuse(const net::HttpRequest& head) const;
   net::HttpResponse Answer(net::HttpRequest request);
   /// The same, as HttpServer asks.
   Task<net::HttpResponse> Handle(net::HttpRequest request);

@@ -20,18 +20,24 @@ class Secrets {
  public:
   explicit Secrets(const base::Secret& setting);
 
-  bool Empty() const { return keys_.empty(); }
+  bool Empty() const { return keys_.empty() && signing_keys_.empty(); }
   /// The length of the shortest one; 0 when there is none.
   std::size_t Shortest() const { return shortest_; }
   /// Whether `hex` (64 digits) is HMAC-SHA256 of `body` under one of them.
   bool SignedHex(std::string_view hex, std::string_view body);
-  /// Whether `token` is one of them.
+  /// Whether `base64` is HMAC-SHA256 of `content` under one of the keys that are written as `whsec_<base64>`.
+  bool SignedBase64(std::string_view base64, std::string_view content);
+  /// How many begin with `whsec_` and go on with what is no base64; they are good for nothing.
+  std::size_t Broken() const { return broken_; }
+  /// Whether `token` is one of them; keys of the form above are no tokens.
   bool Contain(std::string_view token) const;
 
  private:
   std::vector<net::HmacKey> keys_;
+  std::vector<net::HmacKey> signing_keys_;
   std::vector<std::string> hashes_;
   std::size_t shortest_ = 0;
+  std::size_t broken_ = 0;
 };
 
 }  // namespace shipmate::webhook

@@ -1,19 +1,23 @@
 """From a forge's push to a deploy that chat hears of, on the built program."""
 
+import base64
 import os
 import signal
 import socket
 import sys
+import time
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "doubles"))
 import certificates  # noqa: E402
 from fake_discord import CHANNEL, FakeDiscord  # noqa: E402
-from forge import SECRET, Forge, free_port, push  # noqa: E402
+from forge import (SECRET, Forge, digits, encoded, free_port, gitea_push, gitlab_push, push, sign,  # noqa: E402
+                   standard_headers)
 from harness import E2ETest, wait_for  # noqa: E402
 
 TICK = "while :; do echo tick; sleep 0.2; done"
 COMMIT = "deadbeefcafe0000000000000000000000000000"
+OTHER = "c0ffeec0ffeec0ffeec0ffeec0ffeec0ffeec0ff"
 
 
 def listens(port):
@@ -113,9 +117,9 @@ class Decisions(WebhookTest):
             "tagged": ("ignored", "branch main, service deploys tags v*")})
         self.succeeded("alpha")
         self.succeeded("zeta")
-        self.assertEqual(self.decisions(forge.post(push(ref="refs/tags/v1.0")))["tagged"], ("queued", ""))
+        self.assertEqual(self.decisions(forge.post(push(ref="refs/tags/v1.0")))["tagged"][0], "queued")
         self.succeeded("tagged")
-        self.assertEqual(self.decisions(forge.post(push(files=["docs/a.md"])))["docs"], ("queued", ""))
+        self.assertEqual(self.decisions(forge.post(push(files=["docs/a.md"])))["docs"][0], "queued")
         self.succeeded("docs")
         for name in ("dev", "other"):
             self.assertIsNone(self.result(name), name)
@@ -139,6 +143,123 @@ class Decisions(WebhookTest):
         self.assertFalse((self.home.path / "work" / "pwn").exists())
         self.assertEqual(self.decisions(forge.post(push(forced=True)))["web"], ("queued", ""))
         self.succeeded("web")
+
+
+class OtherForges(WebhookTest):
+    ZEROS = "0" * 40
+
+    def serve_all(self):
+        self.deployed("web", step="echo built >> built.txt")
+        self.key = "whsec_" + base64.b64encode(bytes(range(32))).decode()
+        return self.serve(environment={
+            "GITLAB_WEBHOOK_SECRET": f"a token in clear,{self.key}", "GITEA_WEBHOOK_SECRET": "what gitea knows",
+            "GENERIC_WEBHOOK_SECRET": "what others know"})
+
+    def deployed_times(self, count):
+        built = self.home.path / "work" / "built.txt"
+        wait_for(lambda: built.exists() and len(built.read_text(encoding="utf-8").splitlines()) == count and
+                 self.result("web") == "success", f"deploy {count}")
+
+    def queued(self, answer):
+        self.assertEqual(self.decisions(answer)["web"], ("queued", ""))
+        self.succeeded("web")
+
+    def nothing(self, answer, why):
+        self.assertEqual(self.decisions(answer)["web"], ("ignored", why))
+
+    def refused(self, answer):
+        self.assertEqual(answer, (403, "invalid signature\n"))
+
+    def test_gitlab_with_a_token_in_clear(self):
+        _, forge = self.serve_all()
+
+        def post(payload, event="Push Hook", token="a token in clear"):
+            return forge.send("/webhook/gitlab", payload, {"X-Gitlab-Event": event, "X-Gitlab-Token": token})
+
+        for token in ("", "a token", "a token in clear,", self.key, SECRET):
+            self.refused(post(gitlab_push(), token=token))
+        self.assertEqual(post({}, event="Issue Hook")[1]["result"], "ignored: only pushes deploy")
+        self.nothing(post(gitlab_push(branch="dev")), "branch dev, service deploys main")
+        self.nothing(post(gitlab_push(ref="refs/tags/v1"), event="Tag Push Hook"), "tag v1, service deploys main")
+        self.nothing(post(gitlab_push(after=self.ZEROS, checkout_sha=None, commits=[], total_commits_count=0)),
+                     "refs/heads/main was deleted")
+        self.assertIsNone(self.result("web"))
+        self.queued(post(gitlab_push()))
+
+    def test_gitlab_tells_deliveries_apart_by_their_keys(self):
+        _, forge = self.serve_all()
+
+        def post(payload, key):
+            answer = forge.send("/webhook/gitlab", payload, {
+                "X-Gitlab-Event": "Push Hook", "X-Gitlab-Token": "a token in clear", "Idempotency-Key": key})
+            return self.decisions(answer)["web"][0]
+
+        there = gitlab_push(before=COMMIT, commit=OTHER)
+        back = gitlab_push(before=OTHER, commit=COMMIT)
+        self.assertEqual(post(there, "one"), "queued")
+        self.assertEqual(post(there, "one"), "replay")
+        self.deployed_times(1)
+        self.assertEqual(post(back, "two"), "queued")
+        self.deployed_times(2)
+        self.assertEqual(post(there, "three"), "queued")
+        self.deployed_times(3)
+
+    def test_gitlab_with_a_signature(self):
+        _, forge = self.serve_all()
+        body = encoded(gitlab_push())
+        event = {"X-Gitlab-Event": "Push Hook"}
+        good = standard_headers(body, self.key)
+
+        def post(headers):
+            return forge.send("/webhook/gitlab", body, {**event, **headers})
+
+        self.refused(post(standard_headers(body + b" ", self.key)))
+        self.refused(post({**good, "webhook-id": "two"}))
+        # The token proves nothing beside a signature that is wrong, and a good signature only near its time.
+        self.refused(post({**good, "webhook-signature": "v1,AAAA", "X-Gitlab-Token": "a token in clear"}))
+        for away in (-600, 600):
+            self.refused(post(standard_headers(body, self.key, at=time.time() + away)))
+        self.assertIsNone(self.result("web"))
+        self.queued(post(good))
+
+    def test_gitea_and_forgejo(self):
+        _, forge = self.serve_all()
+        body = encoded(gitea_push())
+        good = digits(body, "what gitea knows")
+        event = {"X-Gitea-Event": "push", "X-GitHub-Event": "push", "X-Gitea-Delivery": "one"}
+
+        def post(headers, sent=body):
+            return forge.send("/webhook/gitea", sent, {**event, **headers})
+
+        self.refused(post({}))
+        self.refused(post({"X-Gitea-Signature": digits(body)}))
+        # GitHub's header is sent too, and does not mend what is wrong in their own.
+        self.refused(post({"X-Gitea-Signature": "0" * 64, "X-Hub-Signature-256": "sha256=" + good}))
+        self.refused(forge.send("/webhook/github", body, {**event, "X-Hub-Signature-256": sign(body)}))
+        deleted = encoded(gitea_push(after=self.ZEROS, commits=[], total_commits=0))
+        self.nothing(post({"X-Gitea-Signature": digits(deleted, "what gitea knows")}, deleted),
+                     "refs/heads/main was deleted")
+        self.assertIsNone(self.result("web"))
+        self.queued(post({"X-Gitea-Signature": good, "X-Hub-Signature-256": "sha256=" + good}))
+        other = encoded(gitea_push(commit=OTHER))
+        self.assertEqual(self.decisions(forge.send("/webhook/gitea", other, {
+            "X-Forgejo-Event": "push", "X-Forgejo-Delivery": "two",
+            "X-Forgejo-Signature": digits(other, "what gitea knows")}))["web"][0], "queued")
+
+    def test_a_webhook_of_ones_own(self):
+        _, forge = self.serve_all()
+
+        def post(payload, secret="what others know", **headers):
+            body = encoded(payload)
+            return forge.send("/webhook/generic", body, {"X-Shipmate-Signature": sign(body, secret), **headers})
+
+        self.refused(post({"repo": "acme/app", "branch": "main"}, secret=SECRET))
+        self.assertEqual(post({"repo": "acme/app"}), (400, "ref: is missing\n"))
+        self.assertEqual(post({"repo": "acme/app", "branch": "main", "ref": "refs/heads/main"})[0], 400)
+        self.nothing(post({"repo": "acme/app", "branch": "main", "deleted": True}), "refs/heads/main was deleted")
+        self.nothing(post({"repo": "acme/app", "branch": "dev"}), "branch dev, service deploys main")
+        self.assertIsNone(self.result("web"))
+        self.queued(post({"repo": "acme/app", "branch": "main", "commit": COMMIT, "delivery": "run 7"}))
 
 
 class Start(WebhookTest):

@@ -405,6 +405,32 @@ TEST_CASE("a push that arrives after the one that followed it deploys nothing") 
   CHECK(house.events.Count("web deploy-started") == 1);
 }
 
+TEST_CASE("a push that goes back to the commit before deploys it, though nothing calls it forced") {
+  House house({Service("web", "")});
+  gate::PushRequest newer = house.Request(Push("c0ffee1"));
+  newer.before = "deadbeefcafe";
+  REQUIRE(house.Gate().HandlePush(newer)->front().kind == Kind::kQueued);
+  REQUIRE(house.Await("web deploy-succeeded"));
+  gate::PushRequest back = house.Request(Push());
+  back.before = "c0ffee1";
+  CHECK(house.Gate().HandlePush(back)->front().kind == Kind::kQueued);
+  REQUIRE(house.Await("web deploy-succeeded", 2));
+}
+
+TEST_CASE("what was deployed before is deployed again when something else is on its way") {
+  config::ServiceConfig slow = Service("web", "");
+  House house({slow});
+  REQUIRE(house.Pushed(Push()).front().kind == Kind::kQueued);
+  REQUIRE(house.AwaitVerdict("web", "succeeded"));
+  gate::PushRequest newer = house.Request(Push("c0ffee1"));
+  newer.before = "deadbeefcafe";
+  REQUIRE(house.Gate().HandlePush(newer)->front().kind == Kind::kQueued);
+  gate::PushRequest back = house.Request(Push());
+  back.before = "c0ffee1";
+  CHECK(house.Gate().HandlePush(back)->front().kind == Kind::kQueued);
+  REQUIRE(house.Await("web deploy-succeeded", 3));
+}
+
 TEST_CASE("what waits when all ends is deployed by the next run, and what is pushed meanwhile too") {
   config::ServiceConfig slow = Service("web", "");
   slow.deploy = {"while [ ! -e go ]; do sleep 0.05; done"};

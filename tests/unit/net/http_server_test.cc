@@ -200,6 +200,60 @@ TEST_CASE("header and body have limits") {
   CHECK(ask("Content-Length: 1000\r\n\r\n" + std::string(1000, 'x')).starts_with("HTTP/1.1 200 "));
 }
 
+TEST_CASE("a doorman refuses by the header alone, and its answer ends the connection") {
+  boost::asio::io_context loop(1);
+  Recorder recorder;
+  TestServer server(loop);
+  server->OnRequest(recorder.Handler());
+  server->OnHead([](const HttpRequest& head) -> std::optional<HttpResponse> {
+    if (head.target != "/no") return std::nullopt;
+    HttpResponse response;
+    response.status = 404;
+    return response;
+  });
+  const std::string length = " HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\n";
+  const std::string received =
+      RunTask(loop, RawExchange(server.Port(), "POST /yes" + length + "abc" + "POST /no" + length + "abc" + kClose));
+  CHECK(Answers(received) == 2);
+  CHECK(received.find("HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n") != std::string::npos);
+  CHECK(recorder.seen == std::vector<std::string>{"POST /yes abc"});
+  // Not a byte of the body is waited for, nor a "100 Continue" sent.
+  CHECK(RunTask(loop, RawExchange(server.Port(),
+                                  "POST /no HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\nExpect: "
+                                  "100-continue\r\n\r\n"))
+            .starts_with("HTTP/1.1 404 "));
+}
+
+TEST_CASE("large bodies have a common budget, small ones need none") {
+  boost::asio::io_context loop(1);
+  Recorder recorder;
+  TestServer server(loop, {.body_budget = 100'000});
+  server->OnRequest(recorder.Handler());
+  const auto ask = [&](std::size_t size) {
+    return RunTask(loop,
+                   RawExchange(server.Port(), "POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: " +
+                                                  std::to_string(size) + "\r\n\r\n" + std::string(size, 'x')));
+  };
+  CHECK(ask(90'000).starts_with("HTTP/1.1 200 "));
+  CHECK(ask(90'000).starts_with("HTTP/1.1 200 "));
+  std::optional<std::string> held;
+  async::TaskGroup group(loop.get_executor());
+  group.Spawn("held", Keep(RawExchange(server.Port(),
+                                       "POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: "
+                                       "90001\r\n\r\n" +
+                                           std::string(90'000, 'x')),
+                           held));
+  REQUIRE(RunUntil(loop, [&] { return RunTask(loop, RawExchange(server.Port(), kClose)).ends_with("[/last ]"); }));
+  bool full = false;
+  // The held body arrives in its own time.
+  for (int tries = 0; tries < 100 && !full; ++tries) full = ask(90'000).starts_with("HTTP/1.1 503 ");
+  CHECK(full);
+  CHECK(ask(50'000).starts_with("HTTP/1.1 200 "));
+  server->CutConnections();
+  CHECK(RunTask(loop, group.Join(30s)));
+  CHECK(ask(90'000).starts_with("HTTP/1.1 200 "));
+}
+
 TEST_CASE("slow and silent clients are cut, and hold up nobody") {
   boost::asio::io_context loop(1);
   Recorder recorder;

@@ -22,6 +22,11 @@ TEST_CASE("values are found by their path; missing and null are alike") {
   CHECK(reader.Number("i") == -7);
   CHECK_FALSE(reader.Number("n").has_value());
   CHECK(reader.Has("a.b"));
+  CHECK(reader.Text("list.0.x.1") == "2");
+  CHECK(reader.Text("list.7.x").empty());
+  CHECK_FALSE(reader.Has("list.99999999999999999999.x"));
+  CHECK(reader.IndexOf("list", "x", "1") == std::nullopt);
+  CHECK(reader.Texts("list.0.x") == std::vector<std::string>{"1", "2"});
   CHECK_FALSE(reader.Has("n"));
   CHECK(reader.Count("list") == 3);
   CHECK(reader.Count("none") == 0);
@@ -44,6 +49,11 @@ TEST_CASE("the first value of a wrong type is named") {
   CHECK(fault(R"({"a":7})", [](Reader& r) { r.Text("a.b.c"); }) == "a: expected an object, found a number");
   CHECK(fault(R"({"a":{"b":1.5}})", [](Reader& r) { r.Text("a.b.c"); }) == "a.b: expected an object, found a number");
   CHECK(fault(R"({"a":"true"})", [](Reader& r) { r.Truth("a"); }) == "a: expected true or false, found text");
+  CHECK(fault(R"({"a":{"0":1}})", [](Reader& r) { r.Text("a.0"); }) == "a.0: expected text, found a number");
+  CHECK(fault(R"({"a":[[]]})", [](Reader& r) { r.Text("a.0.b"); }) == "a.0: expected an object, found a list");
+  CHECK(fault(R"({"a":"b"})", [](Reader& r) { r.Text("a.0"); }) == "a: expected a list, found text");
+  CHECK(fault(R"({"a":1})", [](Reader& r) { r.IndexOf("a", "id", "x"); }) == "a: expected a list, found a number");
+  CHECK(fault(R"({"a":1})", [](Reader& r) { r.Texts("a"); }) == "a: expected a list, found a number");
   CHECK(fault(R"({"a":1.5})", [](Reader& r) { r.Number("a"); }) == "a: expected a whole number, found a number");
   CHECK(fault(R"({"a":{}})", [](Reader& r) { r.Count("a"); }) == "a: expected a list, found an object");
   CHECK(fault(R"({"a":{}})", [](Reader& r) { r.TextsOfEach("a", {"x"}); }) == "a: expected a list, found an object");
