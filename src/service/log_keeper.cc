@@ -24,9 +24,8 @@ constexpr std::chrono::milliseconds kFirstLook{300};
 LogKeeper::LogKeeper(Options options)
     : options_(std::move(options)), timer_(options_.executor), loop_(options_.executor) {}
 
-LogKeeper::~LogKeeper() {
-  Disarm();
-}
+// Close has disarmed it; where the loop ended before that, there may be no watch any more.
+LogKeeper::~LogKeeper() = default;
 
 void LogKeeper::SetBound(std::uint64_t bound) {
   if (std::exchange(options_.bound, bound) == bound) return;

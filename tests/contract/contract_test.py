@@ -16,7 +16,7 @@ sys.path[:0] = [os.path.dirname(os.path.abspath(__file__))]
 from platforms import OnConsole, OnDiscord  # noqa: E402
 from harness import E2ETest, wait_for  # noqa: E402
 
-POINTS = int(os.environ.get("SHIPMATE_CONTRACT_POINTS", "100"))
+POINTS = int(os.environ.get("SHIPMATE_CONTRACT_POINTS", "30"))
 
 
 class Against(E2ETest):
