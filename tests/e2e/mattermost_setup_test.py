@@ -62,7 +62,7 @@ class SetUp(E2ETest):
             "refuses the token": lambda: self.follow(SETTINGS[0], token="another"),
             "looking for": lambda: self.follow(SETTINGS[0].replace("ops/deploys", "ops/nowhere")),
             "status 403": self.without_membership,
-            "the certificate": lambda: self.follow(SETTINGS[0], authority=False),
+            "its certificate": lambda: self.follow(SETTINGS[0], authority=False),
         }
         for mark, make in wrong.items():
             said = [text for text in SAID if mark in text]
