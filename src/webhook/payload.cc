@@ -81,6 +81,26 @@ class PayloadReader::Impl {
     return at;
   }
 
+  // nullopt when it is missing, or blamed for not being one.
+  std::optional<dom::array> List(std::string_view path) {
+    const auto found = Find(path);
+    if (!found) return std::nullopt;
+    dom::array list;
+    if (found->get_array().get(list) == simdjson::SUCCESS) return list;
+    Blame(path, "a list", *found);
+    return std::nullopt;
+  }
+
+  // Up to the first entry that is no text, which is returned.
+  static std::optional<dom::element> AddTexts(dom::array list, std::vector<std::string>& texts) {
+    for (const dom::element item : list) {
+      std::string_view text;
+      if (item.get_string().get(text) != simdjson::SUCCESS) return item;
+      texts.emplace_back(text);
+    }
+    return std::nullopt;
+  }
+
   void Blame(std::string_view path, std::string_view expected, dom::element found) {
     Blame(fmt::format("{}: expected {}, found {}", path, expected, KindOf(found)));
   }
@@ -160,28 +180,18 @@ bool PayloadReader::Has(std::string_view path) {
 }
 
 std::size_t PayloadReader::Count(std::string_view path) {
-  const auto found = impl_->Find(path);
-  if (!found) return 0;
-  dom::array list;
-  if (found->get_array().get(list) != simdjson::SUCCESS) {
-    impl_->Blame(path, "a list", *found);
-    return 0;
-  }
   std::size_t count = 0;
-  for ([[maybe_unused]] const dom::element item : list) ++count;
+  if (const auto list = impl_->List(path)) {
+    for ([[maybe_unused]] const dom::element item : *list) ++count;
+  }
   return count;
 }
 
 std::optional<std::size_t> PayloadReader::IndexOf(std::string_view path, std::string_view key, std::string_view value) {
-  const auto found = impl_->Find(path);
-  dom::array list;
-  if (!found) return std::nullopt;
-  if (found->get_array().get(list) != simdjson::SUCCESS) {
-    impl_->Blame(path, "a list", *found);
-    return std::nullopt;
-  }
+  const auto list = impl_->List(path);
+  if (!list) return std::nullopt;
   std::size_t index = 0;
-  for (const dom::element item : list) {
+  for (const dom::element item : *list) {
     dom::object object;
     std::string_view text;
     if (item.get_object().get(object) == simdjson::SUCCESS &&
@@ -195,34 +205,17 @@ std::optional<std::size_t> PayloadReader::IndexOf(std::string_view path, std::st
 
 std::vector<std::string> PayloadReader::Texts(std::string_view path) {
   std::vector<std::string> texts;
-  const auto found = impl_->Find(path);
-  dom::array list;
-  if (!found) return texts;
-  if (found->get_array().get(list) != simdjson::SUCCESS) {
-    impl_->Blame(path, "a list", *found);
-    return texts;
-  }
-  for (const dom::element item : list) {
-    std::string_view text;
-    if (item.get_string().get(text) != simdjson::SUCCESS) {
-      impl_->Blame(fmt::format("{}[]", path), "text", item);
-      return texts;
-    }
-    texts.emplace_back(text);
-  }
+  const auto list = impl_->List(path);
+  if (!list) return texts;
+  if (const auto other = Impl::AddTexts(*list, texts)) impl_->Blame(fmt::format("{}[]", path), "text", *other);
   return texts;
 }
 
 std::vector<std::string> PayloadReader::TextsOfEach(std::string_view path, const std::vector<std::string_view>& keys) {
   std::vector<std::string> texts;
-  const auto found = impl_->Find(path);
-  dom::array list;
-  if (!found) return texts;
-  if (found->get_array().get(list) != simdjson::SUCCESS) {
-    impl_->Blame(path, "a list", *found);
-    return texts;
-  }
-  for (const dom::element item : list) {
+  const auto list = impl_->List(path);
+  if (!list) return texts;
+  for (const dom::element item : *list) {
     dom::object object;
     if (item.get_object().get(object) != simdjson::SUCCESS) {
       impl_->Blame(fmt::format("{}[]", path), "an object", item);
@@ -236,13 +229,9 @@ std::vector<std::string> PayloadReader::TextsOfEach(std::string_view path, const
         impl_->Blame(fmt::format("{}[].{}", path, key), "a list", value);
         return texts;
       }
-      for (const dom::element entry : inner) {
-        std::string_view text;
-        if (entry.get_string().get(text) != simdjson::SUCCESS) {
-          impl_->Blame(fmt::format("{}[].{}[]", path, key), "text", entry);
-          return texts;
-        }
-        texts.emplace_back(text);
+      if (const auto other = Impl::AddTexts(inner, texts)) {
+        impl_->Blame(fmt::format("{}[].{}[]", path, key), "text", *other);
+        return texts;
       }
     }
   }
